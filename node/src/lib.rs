@@ -1,0 +1,2 @@
+//! One town's node.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The node as a program.
+#![forbid(unsafe_code)]
+fn main() {}
