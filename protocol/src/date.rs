@@ -133,7 +133,6 @@ impl BusinessDate {
     }
 }
 
-#[expect(clippy::arithmetic_side_effects, reason = "years are 1970 to 9999 here")]
 const fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,

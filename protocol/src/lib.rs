@@ -13,3 +13,4 @@ pub mod date;
 pub mod digest;
 pub mod id;
 pub mod points;
+pub mod signature;
