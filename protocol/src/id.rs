@@ -75,14 +75,18 @@ impl fmt::Debug for TownId {
 crate::codec::cbor_text!(TownId);
 
 /// A partner company's id in the catalogue: 2 to 16 letters a-z, digits and dashes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CompanyId(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CompanyId {
+    /// Zero behind the text. Inline, since every converted lot holds one.
+    bytes: [u8; 16],
+}
 
 impl CompanyId {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        let end = self.bytes.iter().position(|b| *b == 0).unwrap_or(self.bytes.len());
+        core::str::from_utf8(self.bytes.get(..end).unwrap_or_default()).unwrap_or_default()
     }
 }
 
@@ -92,13 +96,26 @@ impl FromStr for CompanyId {
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let fits = (2..=16).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits { Ok(Self(text.into())) } else { Err(NotAnId::Form) }
+        if !fits {
+            return Err(NotAnId::Form);
+        }
+        let mut bytes = [0_u8; 16];
+        for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Ok(Self { bytes })
     }
 }
 
 impl fmt::Display for CompanyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for CompanyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -199,8 +216,12 @@ bytes_id!(
     LinkId, 16
 );
 bytes_id!(
-    /// A grant that waits for its second officer.
+    /// A grant that waits for its second officer. Equals the operation key that proposed it.
     ProposalId, 16
+);
+bytes_id!(
+    /// A company's conversion, derived from the company and its reference.
+    ConversionId, 16
 );
 
 /// A small number that the node gives out, in order.
