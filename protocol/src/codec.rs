@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 /// Bytes that are not the one encoding of a value of the wanted type.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Not CBOR of this shape, or a value outside its type's bounds.
     #[error("not a value of this form")]

@@ -12,6 +12,30 @@ pub mod codec;
 pub mod date;
 pub mod digest;
 pub mod id;
-pub mod lot;
+pub mod label;
 pub mod points;
 pub mod signature;
+
+pub mod account;
+pub mod agreement;
+pub mod catalogue;
+pub mod directory;
+pub mod intent;
+pub mod lot;
+pub mod posting;
+pub mod programme;
+pub mod terms;
+
+pub mod channel;
+pub mod envelope;
+pub mod transfer;
+
+pub mod command;
+pub mod entry;
+pub mod key;
+pub mod refusal;
+
+pub mod cross;
+pub mod hashed;
+pub mod ledger;
+pub mod replay;

@@ -238,6 +238,9 @@ impl<'b, C> Decode<'b, C> for Lots {
 }
 
 impl Lots {
+    /// No lots.
+    pub const EMPTY: Self = Self(Vec::new());
+
     /// The lots, first to be spent first.
     #[must_use]
     pub fn as_slice(&self) -> &[Lot] {

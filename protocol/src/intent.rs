@@ -1,0 +1,120 @@
+//! What terminals and companies sign: canonical statements that stand in the journal.
+
+use minicbor::{Decode, Encode};
+
+use crate::{
+    catalogue::{CatalogueVersion, CompanyPoints},
+    date::{BusinessDate, Time},
+    digest::Digest,
+    id::{CompanyId, CompanyReference, LinkId, MerchantId, PaymentId, TerminalId, TownId},
+    key::ClientKey,
+    points::Points,
+};
+
+/// A terminal's wish to take points from a holder. Signed under `Domain::Payment`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct PaymentIntent {
+    /// The node it is meant for.
+    #[n(0)]
+    pub town: TownId,
+    /// The operation key; it names the payment from then on.
+    #[n(1)]
+    pub key: ClientKey,
+    /// The shop.
+    #[n(2)]
+    pub merchant: MerchantId,
+    /// The terminal that signs.
+    #[n(3)]
+    pub terminal: TerminalId,
+    /// How many points.
+    #[n(4)]
+    pub points: Points,
+    /// What the goods cost in yen, tax included, where the rest is paid in cash or by card.
+    #[n(5)]
+    pub total_yen: Option<Points>,
+    /// The node's time, as the terminal has it.
+    #[n(6)]
+    pub at: Time,
+    /// SHA-256 of the holder's proof (a card's answer, or the token that a sign-in gave).
+    #[n(7)]
+    pub proof: Digest,
+}
+
+/// A terminal's void of a payment. Signed under `Domain::Void`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct VoidIntent {
+    /// The node it is meant for.
+    #[n(0)]
+    pub town: TownId,
+    /// The operation key.
+    #[n(1)]
+    pub key: ClientKey,
+    /// The shop.
+    #[n(2)]
+    pub merchant: MerchantId,
+    /// The terminal that signs.
+    #[n(3)]
+    pub terminal: TerminalId,
+    /// The payment that is voided, known to the node or not.
+    #[n(4)]
+    pub payment: PaymentId,
+    /// The node's time, as the terminal has it.
+    #[n(5)]
+    pub at: Time,
+}
+
+/// A terminal's refund of a payment, in part or whole. Signed under `Domain::Refund`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RefundIntent {
+    /// The node it is meant for.
+    #[n(0)]
+    pub town: TownId,
+    /// The operation key.
+    #[n(1)]
+    pub key: ClientKey,
+    /// The shop.
+    #[n(2)]
+    pub merchant: MerchantId,
+    /// The terminal that signs.
+    #[n(3)]
+    pub terminal: TerminalId,
+    /// The payment that is refunded.
+    #[n(4)]
+    pub payment: PaymentId,
+    /// How many of its points.
+    #[n(5)]
+    pub points: Points,
+    /// The node's time, as the terminal has it.
+    #[n(6)]
+    pub at: Time,
+}
+
+/// A company's statement that so many of its points become points. Signed under
+/// `Domain::Conversion`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ConversionStatement {
+    /// The company that signs.
+    #[n(0)]
+    pub company: CompanyId,
+    /// Its own name for this conversion; the operation key.
+    #[n(1)]
+    pub reference: CompanyReference,
+    /// The holder's base town.
+    #[n(2)]
+    pub town: TownId,
+    /// What the company calls the holder, since they linked the two.
+    #[n(3)]
+    pub link: LinkId,
+    /// How many of the company's points.
+    #[n(4)]
+    pub amount: CompanyPoints,
+    /// By which version of the catalogue.
+    #[n(5)]
+    pub catalogue: CatalogueVersion,
+    /// How many points they become.
+    #[n(6)]
+    pub points: Points,
+    /// The day in Japan on which it was signed.
+    #[n(7)]
+    pub signed: BusinessDate,
+}

@@ -1,0 +1,550 @@
+//! The ledger of one town: `decide` asks, `apply` changes. Both are pure: the node that writes
+//! and the auditor who replays run the same code.
+
+mod answer;
+mod books;
+mod check;
+mod conversion;
+mod fact;
+mod grant;
+mod lapse;
+mod payment;
+mod refund;
+mod state;
+mod transfer;
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+pub use books::Trial;
+pub use check::Checked;
+pub use conversion::conversion_id;
+pub use refund::RefundPreview;
+pub use state::{
+    Balance, Conversion, Converted, Grants, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
+};
+
+use crate::{
+    account::Account,
+    agreement::SignedAgreement,
+    catalogue::{Catalogue, CatalogueVersion},
+    channel::Channel,
+    command::{Command, MerchantSetting, TerminalSetting},
+    date::{BusinessDate, Time},
+    digest::Digest,
+    directory::Member,
+    entry::{Effect, Entry, Outcome, Salt, Submission},
+    envelope::Unsigned,
+    hashed::Hashed,
+    id::{
+        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
+        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+    },
+    key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
+    posting::Postings,
+    programme::Programme,
+    refusal::Refusal,
+    signature::SigningKey,
+    terms::TownTerms,
+    transfer::{Incoming, Outgoing},
+};
+
+/// Everything that a town's entries have made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ledger {
+    meta: Meta,
+    terms: TownTerms,
+    holders: Hashed<AccountId, Holder>,
+    books: Hashed<Account, Balance>,
+    merchants: Hashed<MerchantId, MerchantSetting>,
+    terminals: Hashed<TerminalId, TerminalSetting>,
+    programmes: Hashed<ProgrammeId, Programme>,
+    /// By natural key.
+    granted: Hashed<Digest, EntryIndex>,
+    /// What a person was granted, by programme and fiscal year.
+    grants: Hashed<AccountId, Grants>,
+    proposals: Hashed<ProposalId, Proposal>,
+    payments: Hashed<PaymentId, Payment>,
+    /// By SHA-256 of company and link.
+    links: Hashed<Digest, AccountId>,
+    catalogues: Hashed<CatalogueVersion, Catalogue>,
+    conversions: Hashed<ConversionId, Conversion>,
+    /// What other towns call our accounts.
+    handles: Hashed<Handle, (TownId, AccountId)>,
+    members: Hashed<TownId, Member>,
+    agreements: Hashed<TownId, SignedAgreement>,
+    channels: Hashed<TownId, Channel>,
+    outgoing: Hashed<TransferId, Outgoing>,
+    incoming: Hashed<TransferId, Incoming>,
+    client_keys: Hashed<ClientKey, KeyUse>,
+    company_keys: Hashed<Digest, KeyUse>,
+
+    // Derived from the above, hence neither hashed nor in a snapshot.
+    /// Who holds lots that expire on a day.
+    expiring: BTreeMap<BusinessDate, BTreeSet<AccountId>>,
+    /// Conversions that wait for a town, by the last day to choose.
+    due: BTreeSet<(BusinessDate, ConversionId)>,
+    /// Which transfer a message answers.
+    answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
+    /// The hash of the state that the entries before this index make.
+    hashed: Option<(EntryIndex, Digest)>,
+}
+
+/// What the ledger says to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "the large one is what is asked for")]
+pub enum Decided {
+    /// An entry, done or refused, once the node has added salt and signature.
+    Entry(Draft),
+    /// The key was answered before; the answer is that entry's.
+    Again(EntryIndex),
+    /// The message came before; nothing is new.
+    Heard,
+    /// Refused, and not remembered.
+    Rejected(Refusal),
+}
+
+/// A decision before it has salt and signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its place.
+    pub index: EntryIndex,
+    /// Its time.
+    pub time: Time,
+    /// What was asked.
+    pub submission: Submission,
+    /// What it does.
+    pub plan: Result<Plan, Refusal>,
+}
+
+/// What a command does, before its message is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What it moves.
+    pub postings: Postings,
+    /// The message that goes out with it.
+    pub message: Option<Unsigned>,
+}
+
+impl Plan {
+    /// Moves points, says nothing.
+    const fn moving(postings: Postings) -> Self {
+        Self { postings, message: None }
+    }
+
+    /// A fact that moves nothing.
+    const FACT: Self = Self::moving(Postings::NONE);
+}
+
+impl Draft {
+    /// Makes the entry, with 16 fresh random bytes of salt.
+    #[must_use]
+    pub fn complete(self, salt: Salt, key: &SigningKey) -> Entry {
+        let outcome = match self.plan {
+            Ok(plan) => Outcome::Done(Effect {
+                postings: plan.postings,
+                sent: plan.message.map(|message| message.sign(key)),
+            }),
+            Err(refusal) => Outcome::Refused(refusal),
+        };
+        Entry { index: self.index, time: self.time, submission: self.submission, outcome, salt }
+    }
+}
+
+/// The ledger's own state contradicts an entry. In the node: stop. In an audit: a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The entry is not the next one.
+    #[error("the entry's index is not the next one")]
+    Index,
+    /// The entry's time lies before the last one's.
+    #[error("the entry's time lies before the last entry's")]
+    Time,
+    /// An account would be negative or too large.
+    #[error("an account would be negative or too large")]
+    Balance,
+    /// An account does not hold the lots that the entry takes.
+    #[error("an account does not hold the lots that the entry takes")]
+    Lots,
+    /// The entry speaks of something that the state does not have.
+    #[error("the entry speaks of something that the state does not have")]
+    Unknown,
+    /// A second opening, or none at the start.
+    #[error("a log begins with one opening and has no other")]
+    Opening,
+}
+
+impl Ledger {
+    /// Decides a command, at a time that is not before the last entry's.
+    ///
+    /// The caller turns the day first: no command is decided on an older date than its entry's.
+    #[must_use]
+    pub fn decide(&self, time: Time, checked: &Checked) -> Decided {
+        let submission = checked.submission();
+        match self.answered_before(time, submission) {
+            Ok(None) => {}
+            Ok(Some(first)) => return Decided::Again(first),
+            Err(refusal) => return Decided::Rejected(refusal),
+        }
+        match self.signers(&submission.command) {
+            Err(refusal) => return Decided::Rejected(refusal),
+            // The key was changed between the check of the signature and now.
+            Ok(signers) if signers != checked.signers() => {
+                return Decided::Rejected(Refusal::NotInDirectory);
+            }
+            Ok(_) => {}
+        }
+        if let Command::HandleEnvelope(_, received) = &submission.command
+            && self.heard_before(&received.envelope)
+        {
+            return Decided::Heard;
+        }
+        let plan = self.plan(time, submission);
+        match plan {
+            Err(refusal) if !refusal.remembered() || !self.remembers(submission) => {
+                Decided::Rejected(refusal)
+            }
+            plan => Decided::Entry(Draft {
+                index: self.meta.next,
+                time,
+                submission: submission.clone(),
+                plan,
+            }),
+        }
+    }
+
+    fn plan(&self, time: Time, submission: &Submission) -> Result<Plan, Refusal> {
+        match &submission.command {
+            Command::OpenTown(..) => Err(Refusal::Exists),
+            Command::TakeDirectory(part, _) => self.plan_directory(time, part),
+            Command::TakeCatalogue(catalogue, _) => self.plan_catalogue(catalogue),
+            Command::SetProgramme(programme, _) => self.plan_programme(programme),
+            Command::SetTerms(terms, _) => Self::plan_terms(terms),
+            Command::TakeAgreement(signed, _) => self.plan_agreement(signed),
+            Command::OpenAccount(_, opening) => self.plan_account(opening),
+            Command::SetAccountState(_, change) => self.plan_account_state(change),
+            Command::SetMerchant(setting, _) => Self::plan_merchant(setting),
+            Command::SetTerminal(setting, _) => self.plan_terminal(setting),
+            Command::LinkCompany(_, link) => self.plan_link(link),
+            Command::SetPreset(_, setting) => self.plan_preset(setting),
+            Command::IssueHandle(_, issue) => self.plan_handle(issue),
+            Command::Grant(shared, private) => self.plan_grant(shared, private),
+            Command::ProposeGrant(shared, private) => self.plan_proposal(shared, private),
+            Command::DecideProposal(_, decision) => self.plan_decision(decision),
+            Command::Pay(signed, payer) => self.plan_payment(&signed.intent, payer),
+            Command::Void(signed, _) => self.plan_void(&signed.intent),
+            Command::Refund(signed, _) => self.plan_refund(&signed.intent),
+            Command::TurnDay(turn, _) => self.plan_day(time, turn.date),
+            Command::Lapse(..) => self.plan_lapse(),
+            Command::Convert(signed, _) => self.plan_conversion(&signed.statement),
+            Command::PickTown(_, pick) => self.plan_pick(pick),
+            Command::SweepUnassigned(_, sweep) => self.plan_sweep(sweep.conversion),
+            Command::Offer(shared, private) => self.plan_offer(shared, private),
+            Command::HandleEnvelope(_, received) => self.plan_envelope(&received.envelope),
+            Command::Withdraw(shared, _) => self.plan_withdraw(shared.transfer),
+            Command::HashState(state, _) => self.plan_hash(state.hash),
+        }
+    }
+
+    /// Applies an entry.
+    ///
+    /// # Errors
+    /// [`Broken`], and then the ledger is of no further use.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Broken> {
+        if entry.index != self.meta.next {
+            return Err(Broken::Index);
+        }
+        if entry.time < self.meta.last {
+            return Err(Broken::Time);
+        }
+        if let Outcome::Done(effect) = &entry.outcome {
+            self.apply_postings(&effect.postings)?;
+            self.apply_command(entry, effect)?;
+        }
+        self.remember_key(entry);
+        self.meta.next = entry.index.next();
+        self.meta.last = entry.time;
+        Ok(())
+    }
+
+    fn apply_command(&mut self, entry: &Entry, effect: &Effect) -> Result<(), Broken> {
+        match &entry.submission.command {
+            Command::OpenTown(..) => return Err(Broken::Opening),
+            Command::TakeDirectory(part, _) => self.apply_directory(part),
+            Command::TakeCatalogue(catalogue, _) => {
+                self.catalogues.insert(catalogue.version, catalogue.clone());
+            }
+            Command::SetProgramme(programme, _) => {
+                self.programmes.insert(programme.id, programme.clone());
+            }
+            Command::SetTerms(terms, _) => self.terms = *terms,
+            Command::TakeAgreement(signed, _) => self.apply_agreement(signed)?,
+            Command::OpenAccount(_, opening) => {
+                self.holders.insert(opening.account, Holder::new(opening.class));
+            }
+            Command::SetAccountState(_, change) => {
+                self.holders.get_mut(&change.account).ok_or(Broken::Unknown)?.state = change.state;
+            }
+            Command::SetMerchant(setting, _) => {
+                self.merchants.insert(setting.merchant, setting.clone());
+            }
+            Command::SetTerminal(setting, _) => {
+                self.terminals.insert(setting.terminal, setting.clone());
+            }
+            Command::LinkCompany(_, link) => {
+                self.links.insert(fact::link_key(&link.company, &link.link), link.account);
+            }
+            Command::SetPreset(_, setting) => {
+                self.holders.get_mut(&setting.account).ok_or(Broken::Unknown)?.preset =
+                    Some(setting.preset);
+            }
+            Command::IssueHandle(_, issue) => {
+                self.handles.insert(issue.handle, (issue.town, issue.account));
+            }
+            Command::Grant(shared, private) => self.apply_grant(entry.index, shared, private),
+            Command::ProposeGrant(shared, private) => {
+                self.apply_proposal(entry, shared, private)?;
+            }
+            Command::DecideProposal(_, decision) => self.apply_decision(entry.index, decision)?,
+            Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
+            Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
+            Command::Refund(signed, _) => self.apply_refund(&signed.intent)?,
+            Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
+            Command::Lapse(..) | Command::HashState(..) => {}
+            Command::Convert(signed, _) => self.apply_conversion(entry.index, &signed.statement)?,
+            Command::PickTown(_, pick) => self.apply_assigned(pick.conversion)?,
+            Command::SweepUnassigned(_, sweep) => self.apply_assigned(sweep.conversion)?,
+            Command::Offer(shared, private) => self.apply_offer(entry, shared, private, effect)?,
+            Command::HandleEnvelope(_, received) => {
+                self.apply_envelope(entry.index, &received.envelope, effect)?;
+            }
+            Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
+        }
+        Ok(())
+    }
+
+    /// Whether a key was used before, is outside its window, or is new.
+    fn answered_before(
+        &self,
+        time: Time,
+        submission: &Submission,
+    ) -> Result<Option<EntryIndex>, Refusal> {
+        let used = match &submission.key {
+            Some(OperationKey::Client(key)) => {
+                let used = self.client_keys.get(key);
+                if used.is_none() && key.time().later_by_ms(WINDOW_BACK_MS) < time {
+                    return Err(Refusal::TooOldAskFirst);
+                }
+                if key.time() > time.later_by_ms(WINDOW_AHEAD_MS) {
+                    return Err(Refusal::KeyAhead);
+                }
+                used
+            }
+            Some(OperationKey::Company { company, reference }) => {
+                self.company_keys.get(&company_key(company.as_str(), reference.as_str()))
+            }
+            Some(
+                OperationKey::Line { .. } | OperationKey::Channel { .. } | OperationKey::Job { .. },
+            )
+            | None => None,
+        };
+        match used {
+            None => Ok(None),
+            Some(used) if used.request == submission.request() => Ok(Some(used.entry)),
+            Some(used) => Err(Refusal::SameKeyOtherContent { first: used.entry }),
+        }
+    }
+
+    /// Whether a refusal of this submission is final for its key.
+    fn remembers(&self, submission: &Submission) -> bool {
+        match &submission.key {
+            Some(
+                OperationKey::Client(_)
+                | OperationKey::Company { .. }
+                | OperationKey::Channel { .. },
+            ) => true,
+            Some(OperationKey::Line { .. } | OperationKey::Job { .. }) | None => false,
+        }
+    }
+
+    fn remember_key(&mut self, entry: &Entry) {
+        let key_use = || KeyUse { request: entry.submission.request(), entry: entry.index };
+        match &entry.submission.key {
+            Some(OperationKey::Client(key)) => {
+                self.client_keys.insert(*key, key_use());
+            }
+            Some(OperationKey::Company { company, reference }) => {
+                let key = company_key(company.as_str(), reference.as_str());
+                self.company_keys.insert(key, key_use());
+            }
+            Some(
+                OperationKey::Line { .. } | OperationKey::Channel { .. } | OperationKey::Job { .. },
+            )
+            | None => {}
+        }
+        let window = Time(entry.time.0.saturating_sub(WINDOW_BACK_MS));
+        self.client_keys.remove_below(&ClientKey::floor(window));
+    }
+
+    /// The business date that commands are decided on.
+    #[must_use]
+    pub const fn day(&self) -> BusinessDate {
+        self.meta.day
+    }
+
+    /// What the log's opening said, and how far it is.
+    #[must_use]
+    pub const fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The town's own rules.
+    #[must_use]
+    pub const fn terms(&self) -> &TownTerms {
+        &self.terms
+    }
+
+    /// Everything about an account.
+    #[must_use]
+    pub fn holder(&self, account: &AccountId) -> Option<&Holder> {
+        self.holders.get(account)
+    }
+
+    /// All accounts in order.
+    pub fn holders(&self) -> impl Iterator<Item = (&AccountId, &Holder)> {
+        self.holders.iter()
+    }
+
+    /// The balances of the accounts without lots, in order.
+    pub fn books(&self) -> impl Iterator<Item = (&Account, &Balance)> {
+        self.books.iter()
+    }
+
+    /// A terminal.
+    #[must_use]
+    pub fn terminal(&self, terminal: &TerminalId) -> Option<&TerminalSetting> {
+        self.terminals.get(terminal)
+    }
+
+    /// The shops in order.
+    pub fn merchants(&self) -> impl Iterator<Item = &MerchantSetting> {
+        self.merchants.iter().map(|(_, setting)| setting)
+    }
+
+    /// The terminals in order.
+    pub fn terminals(&self) -> impl Iterator<Item = &TerminalSetting> {
+        self.terminals.iter().map(|(_, setting)| setting)
+    }
+
+    /// The programmes in order.
+    pub fn programmes(&self) -> impl Iterator<Item = &Programme> {
+        self.programmes.iter().map(|(_, programme)| programme)
+    }
+
+    /// A payment that can still be voided or refunded.
+    #[must_use]
+    pub fn payment(&self, payment: &PaymentId) -> Option<&Payment> {
+        self.payments.get(payment)
+    }
+
+    /// A grant that waits for its second officer.
+    pub fn proposals(&self) -> impl Iterator<Item = (&ProposalId, &Proposal)> {
+        self.proposals.iter()
+    }
+
+    /// The catalogue that is valid on a day.
+    #[must_use]
+    pub fn catalogue_on(&self, day: BusinessDate) -> Option<&Catalogue> {
+        let begun = self.catalogues.iter().map(|(_, catalogue)| catalogue);
+        begun.rev().find(|catalogue| catalogue.valid_from <= day)
+    }
+
+    /// A conversion that waits for a town.
+    #[must_use]
+    pub fn conversion(&self, conversion: &ConversionId) -> Option<&Conversion> {
+        self.conversions.get(conversion)
+    }
+
+    /// The conversions of an account that wait for a town, in order of their ids.
+    pub fn conversions_of(
+        &self,
+        account: &AccountId,
+    ) -> impl Iterator<Item = (&ConversionId, &Conversion)> {
+        let account = *account;
+        self.conversions.iter().filter(move |(_, conversion)| conversion.account == account)
+    }
+
+    /// Conversions whose last day to choose a town is over, with their numbers.
+    #[must_use]
+    pub fn overdue_conversions(&self, at_most: usize) -> Vec<ConversionId> {
+        let over = self.due.iter().take_while(|(last, _)| *last < self.meta.day);
+        over.take(at_most).map(|(_, conversion)| *conversion).collect()
+    }
+
+    /// Whether lots lapsed that are not swept yet.
+    #[must_use]
+    pub fn lapse_due(&self) -> bool {
+        self.expiring.keys().next().is_some_and(|day| *day < self.meta.day)
+    }
+
+    /// Another town, as the directory names it.
+    #[must_use]
+    pub fn member(&self, town: &TownId) -> Option<&Member> {
+        self.members.get(town)
+    }
+
+    /// The other towns of the directory, in order.
+    pub fn members(&self) -> impl Iterator<Item = (&TownId, &Member)> {
+        self.members.iter()
+    }
+
+    /// The agreement with a town.
+    #[must_use]
+    pub fn agreement(&self, town: &TownId) -> Option<&SignedAgreement> {
+        self.agreements.get(town)
+    }
+
+    /// The channel to a town.
+    #[must_use]
+    pub fn channel(&self, town: &TownId) -> Option<&Channel> {
+        self.channels.get(town)
+    }
+
+    /// The channels, in order of the towns.
+    pub fn channels(&self) -> impl Iterator<Item = (&TownId, &Channel)> {
+        self.channels.iter()
+    }
+
+    /// A transfer that left this town.
+    #[must_use]
+    pub fn outgoing(&self, transfer: &TransferId) -> Option<&Outgoing> {
+        self.outgoing.get(transfer)
+    }
+
+    /// The transfers that left this town, in order of their ids.
+    pub fn outgoing_all(&self) -> impl Iterator<Item = (&TransferId, &Outgoing)> {
+        self.outgoing.iter()
+    }
+
+    /// A transfer that another town offered.
+    #[must_use]
+    pub fn incoming(&self, transfer: &TransferId) -> Option<&Incoming> {
+        self.incoming.get(transfer)
+    }
+
+    /// The entry that a key made, if the key is still remembered.
+    #[must_use]
+    pub fn key_use(&self, key: &ClientKey) -> Option<&KeyUse> {
+        self.client_keys.get(key)
+    }
+}
+
+/// The hash under which a company's key is remembered, for ever.
+fn company_key(company: &str, reference: &str) -> Digest {
+    Digest::of(&[b"jichi/company-key/v1", &[0], company.as_bytes(), &[0], reference.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Messages of other towns: offers are answered once and for ever, answers settle or return.
+
+use super::{Broken, Ledger, Plan, check::may_receive};
+use crate::{
+    account::{Account, Side},
+    channel::{Arrival, Channel},
+    codec,
+    entry::Effect,
+    envelope::Envelope,
+    id::{AccountId, EntryIndex, TownId},
+    lot::{Lot, Return},
+    points::Points,
+    posting::{Posting, Postings},
+    refusal::Refusal,
+    transfer::{
+        Answer, AnswerBody, Incoming, Message, OfferBody, Outgoing, OutgoingStage, RefuseReason,
+        WithdrawBody,
+    },
+};
+use alloc::vec::Vec;
+
+impl Ledger {
+    /// Whether a message came before, so that nothing about it is new.
+    pub(super) fn heard_before(&self, bytes: &[u8]) -> bool {
+        let Ok(envelope) = Envelope::decode(bytes) else { return false };
+        let Some(channel) = self.channels.get(&envelope.header().sender) else { return false };
+        match channel.arrival(&envelope, self.meta.town) {
+            Arrival::Duplicate | Arrival::Old => true,
+            Arrival::New
+            | Arrival::Fork(_)
+            | Arrival::OtherGeneration
+            | Arrival::TooFarAhead
+            | Arrival::NotForUs
+            | Arrival::Frozen => false,
+        }
+    }
+
+    pub(super) fn plan_envelope(&self, bytes: &[u8]) -> Result<Plan, Refusal> {
+        let envelope = Envelope::decode(bytes).map_err(|_| Refusal::NotWellFormed)?;
+        let sender = envelope.header().sender;
+        let channel = self.channels.get(&sender).ok_or(Refusal::NoAgreement)?;
+        match channel.arrival(&envelope, self.meta.town) {
+            Arrival::New => {}
+            // The fork is written down: from then on the channel is frozen.
+            Arrival::Fork(_) => return Ok(Plan::FACT),
+            Arrival::Frozen => return Err(Refusal::ChannelFrozen),
+            Arrival::NotForUs => return Err(Refusal::NotThisTown),
+            Arrival::OtherGeneration | Arrival::TooFarAhead | Arrival::Duplicate | Arrival::Old => {
+                return Err(Refusal::NotWellFormed);
+            }
+        }
+        // What this message acknowledges, and that it came, stands in the answer.
+        let mut after = channel.clone();
+        after.received(&envelope, self.meta.town);
+        match codec::decode::<Message>(envelope.body()) {
+            Ok(Message::Offer(offer)) => self.plan_offered(&envelope, &offer, &after),
+            Ok(Message::Answer(answer)) => self.plan_answered(sender, &answer),
+            Ok(Message::Withdraw(withdraw)) => Ok(self.plan_withdrawn(sender, &withdraw, &after)),
+            // It is kept, and does nothing: an upgrade may read it.
+            Err(_) => Ok(Plan::FACT),
+        }
+    }
+
+    fn plan_offered(
+        &self,
+        envelope: &Envelope,
+        offer: &OfferBody,
+        channel: &Channel,
+    ) -> Result<Plan, Refusal> {
+        if self.incoming.contains(&offer.transfer) {
+            // Withdrawn before it came: the one answer was given.
+            return Ok(Plan::FACT);
+        }
+        let town = envelope.header().sender;
+        let (answer, postings) = match self.accept(town, offer) {
+            Ok(postings) => (Answer::Accept { date: self.meta.day }, postings),
+            Err(reason) => (Answer::Refuse { reason }, Postings::NONE),
+        };
+        let body = AnswerBody { transfer: offer.transfer, offer: Some(envelope.hash()), answer };
+        let message = self.draft(channel, town, &Message::Answer(body));
+        Ok(Plan { postings, message: Some(message) })
+    }
+
+    /// The postings of an accepted offer, or why it is refused.
+    fn accept(&self, town: TownId, offer: &OfferBody) -> Result<Postings, RefuseReason> {
+        let today = self.meta.day;
+        let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
+        let sum = sum.filter(|sum| !sum.is_zero()).ok_or(RefuseReason::Unreadable)?;
+        let sound = |lot: &Lot| !lot.points.is_zero() && lot.terms.spendable_on(offer.left);
+        if !offer.lots.iter().all(sound) {
+            return Err(RefuseReason::Unreadable);
+        }
+        let agreement = self.agreement_on(&town, today).map_err(|_| RefuseReason::NoAgreement)?;
+        if agreement.number != offer.agreement {
+            return Err(RefuseReason::NoAgreement);
+        }
+        let account = match self.handles.get(&offer.recipient) {
+            Some((user, account)) if *user == town => *account,
+            Some(_) | None => return Err(RefuseReason::UnknownRecipient),
+        };
+        let holder = self.holders.get(&account).ok_or(RefuseReason::UnknownRecipient)?;
+        may_receive(holder.state).map_err(|_| RefuseReason::UnknownRecipient)?;
+        if !offer.lots.iter().all(|lot| agreement.movable.allows(&lot.terms.origin.birth())) {
+            return Err(RefuseReason::NotMovable);
+        }
+        let owed = self.balance(&Account::OwedBy(town));
+        if owed.plus(sum).is_none_or(|sum| sum > agreement.cap) {
+            return Err(RefuseReason::Cap);
+        }
+        let postings = self.taken_in(town, account, &offer.lots, sum);
+        let mut after = holder.lots.clone();
+        for posting in postings.as_slice() {
+            if let Posting::Lots { lots, .. } = posting {
+                for lot in lots {
+                    if after.full_for(&lot.terms, today) {
+                        return Err(RefuseReason::TooManyLots);
+                    }
+                    if after.add(*lot) == crate::lot::Added::TooLarge {
+                        return Err(RefuseReason::TooManyLots);
+                    }
+                }
+            }
+        }
+        Ok(postings)
+    }
+
+    /// The postings that take lots in from another town: on the way nothing lapsed, and behind
+    /// its expiry a lot gets its grace here.
+    fn taken_in(&self, town: TownId, account: AccountId, lots: &[Lot], sum: Points) -> Postings {
+        let mut credited: Vec<Lot> = Vec::new();
+        let mut postings = Vec::new();
+        for lot in lots {
+            let moved = lot.terms.moved_from(town);
+            match moved.on_return(self.meta.day, self.terms.grace_days) {
+                Return::As(terms) => match credited.iter_mut().find(|lot| lot.terms == terms) {
+                    Some(same) => {
+                        same.points = same.points.plus(lot.points).unwrap_or(Points::MAX);
+                    }
+                    None => credited.push(Lot { terms, points: lot.points }),
+                },
+                Return::Lapses | Return::PastLaw => {
+                    super::lapse::credit(super::lapse::lapsed(&moved), lot.points, &mut postings);
+                }
+            }
+        }
+        let owed = Account::OwedBy(town);
+        postings.push(Posting::Book { account: owed, side: Side::Debit, points: sum });
+        postings.push(Posting::Lots { holder: account, side: Side::Credit, lots: credited });
+        // Each lot's points stand once on either side, and their sum is in bounds.
+        Postings::balanced(postings).unwrap_or_default()
+    }
+
+    fn plan_answered(&self, sender: TownId, body: &AnswerBody) -> Result<Plan, Refusal> {
+        let outgoing = self.outgoing.get(&body.transfer);
+        // The journal does not have an offer that the other town answers: the log was cut or
+        // restored unnoticed, or the other town lies. Nothing is decided on it.
+        let outgoing = outgoing.ok_or(Refusal::UnknownTransfer)?;
+        let fits = outgoing.town == sender && body.offer.is_none_or(|hash| hash == outgoing.offer);
+        if !fits {
+            return Err(Refusal::UnknownTransfer);
+        }
+        let OutgoingStage::Waiting { lots, .. } = &outgoing.stage else {
+            return Ok(Plan::FACT);
+        };
+        let transit = Account::Transit(sender);
+        let postings = match (body.answer, body.offer) {
+            // An Accept has an offer that it answers.
+            (Answer::Accept { .. }, None) => return Err(Refusal::UnknownTransfer),
+            (Answer::Accept { .. }, Some(_)) => {
+                Postings::between(transit, Account::OwedTo(sender), outgoing.points)
+            }
+            (Answer::Refuse { .. }, _) => Postings::balanced(self.returned(
+                outgoing.account,
+                lots.iter().rev().copied(),
+                transit,
+            )),
+        };
+        postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
+    }
+
+    fn plan_withdrawn(&self, sender: TownId, body: &WithdrawBody, channel: &Channel) -> Plan {
+        if self.incoming.contains(&body.transfer) {
+            // Answered already: the same answer is sent again, and nothing new is signed.
+            return Plan::FACT;
+        }
+        let refuse = Answer::Refuse { reason: RefuseReason::Withdrawn };
+        let answer = AnswerBody { transfer: body.transfer, offer: None, answer: refuse };
+        let message = self.draft(channel, sender, &Message::Answer(answer));
+        Plan { postings: Postings::NONE, message: Some(message) }
+    }
+
+    pub(super) fn apply_envelope(
+        &mut self,
+        index: EntryIndex,
+        bytes: &[u8],
+        effect: &Effect,
+    ) -> Result<(), Broken> {
+        let envelope = Envelope::decode(bytes).map_err(|_| Broken::Unknown)?;
+        let town = envelope.header().sender;
+        let me = self.meta.town;
+        let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
+        let acknowledged = channel.received(&envelope, me);
+        if let Some(sent) = &effect.sent {
+            channel.sent(sent, index);
+        }
+        // The peer has these answers, and everything it sent before saying so has come: they
+        // will not be asked for again (federation, Pruning).
+        for number in acknowledged {
+            if let Some(transfer) = self.answers.remove(&(town, number)) {
+                self.incoming.remove(&transfer);
+            }
+        }
+        if let Some(sent) = &effect.sent {
+            self.note_answer(index, town, sent)?;
+        }
+        if let Ok(Message::Answer(answer)) = codec::decode::<Message>(envelope.body())
+            && !effect.postings.as_slice().is_empty()
+        {
+            self.close_outgoing(index, &answer)?;
+        }
+        Ok(())
+    }
+
+    fn note_answer(
+        &mut self,
+        index: EntryIndex,
+        town: TownId,
+        sent: &Envelope,
+    ) -> Result<(), Broken> {
+        let Ok(Message::Answer(answer)) = codec::decode::<Message>(sent.body()) else {
+            return Err(Broken::Unknown);
+        };
+        let number = sent.header().number;
+        self.answers.insert((town, number), answer.transfer);
+        self.incoming.insert(answer.transfer, Incoming { town, answer, number, decided: index });
+        Ok(())
+    }
+
+    fn close_outgoing(&mut self, index: EntryIndex, body: &AnswerBody) -> Result<(), Broken> {
+        let outgoing: &mut Outgoing =
+            self.outgoing.get_mut(&body.transfer).ok_or(Broken::Unknown)?;
+        outgoing.stage = match body.answer {
+            Answer::Accept { date } => OutgoingStage::Settled { date, entry: index },
+            Answer::Refuse { reason } => OutgoingStage::Returned { reason, entry: index },
+        };
+        Ok(())
+    }
+}

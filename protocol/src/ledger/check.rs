@@ -1,0 +1,200 @@
+//! Whose signatures a command needs, and the proof that they were checked, off the writer.
+
+use alloc::vec::Vec;
+
+use super::Ledger;
+use crate::{
+    account::HolderState,
+    codec,
+    command::{Command, InUse},
+    entry::Submission,
+    envelope::Envelope,
+    id::TerminalId,
+    refusal::Refusal,
+    signature::{BadSignature, Domain, PublicKey},
+};
+
+/// A submission whose signatures were checked under these keys. [`Ledger::decide`] compares the
+/// keys with those in force.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    submission: Submission,
+    signers: Vec<PublicKey>,
+}
+
+impl Checked {
+    /// Checks every signature that the command needs, one by one, under the keys that
+    /// [`Ledger::signers`] gave.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if one does not fit or a key is missing.
+    pub fn new(submission: Submission, signers: Vec<PublicKey>) -> Result<Self, BadSignature> {
+        verify(&submission.command, &signers)?;
+        Ok(Self { submission, signers })
+    }
+
+    /// Takes an entry of the node's own journal at its word: it was checked when it was written,
+    /// and the audit checks it again.
+    #[must_use]
+    pub const fn from_own_journal(submission: Submission, signers: Vec<PublicKey>) -> Self {
+        Self { submission, signers }
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub const fn submission(&self) -> &Submission {
+        &self.submission
+    }
+
+    /// The keys under which it was checked.
+    #[must_use]
+    pub fn signers(&self) -> &[PublicKey] {
+        &self.signers
+    }
+}
+
+fn verify(command: &Command, signers: &[PublicKey]) -> Result<(), BadSignature> {
+    let one = || match signers {
+        [key] => Ok(*key),
+        _ => Err(BadSignature),
+    };
+    match command {
+        Command::Pay(signed, _) => {
+            one()?.verify(Domain::Payment, &codec::encode(&signed.intent), &signed.signature)
+        }
+        Command::Void(signed, _) => {
+            one()?.verify(Domain::Void, &codec::encode(&signed.intent), &signed.signature)
+        }
+        Command::Refund(signed, _) => {
+            one()?.verify(Domain::Refund, &codec::encode(&signed.intent), &signed.signature)
+        }
+        Command::Convert(signed, _) => {
+            one()?.verify(Domain::Conversion, &codec::encode(&signed.statement), &signed.signature)
+        }
+        Command::HandleEnvelope(_, received) => {
+            let envelope = Envelope::decode(&received.envelope).map_err(|_| BadSignature)?;
+            envelope.verify(one()?).map(|_| ())
+        }
+        Command::TakeAgreement(signed, _) => {
+            let bytes = codec::encode(&signed.agreement);
+            let [low, high] = signers else { return Err(BadSignature) };
+            low.verify(Domain::Agreement, &bytes, &signed.low.signature)?;
+            high.verify(Domain::Agreement, &bytes, &signed.high.signature)
+        }
+        Command::TakeDirectory(part, _) => part.statement.verify_under(signers),
+        Command::OpenTown(..)
+        | Command::TakeCatalogue(..)
+        | Command::SetProgramme(..)
+        | Command::SetTerms(..)
+        | Command::OpenAccount(..)
+        | Command::SetAccountState(..)
+        | Command::SetMerchant(..)
+        | Command::SetTerminal(..)
+        | Command::LinkCompany(..)
+        | Command::SetPreset(..)
+        | Command::IssueHandle(..)
+        | Command::Grant(..)
+        | Command::ProposeGrant(..)
+        | Command::DecideProposal(..)
+        | Command::TurnDay(..)
+        | Command::Lapse(..)
+        | Command::PickTown(..)
+        | Command::SweepUnassigned(..)
+        | Command::Offer(..)
+        | Command::Withdraw(..)
+        | Command::HashState(..) => Ok(()),
+    }
+}
+
+impl Ledger {
+    /// The keys under which a command's signatures have to be right, as of now; none for what is
+    /// node-asserted.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that is not remembered, if the state knows no such signer.
+    pub fn signers(&self, command: &Command) -> Result<Vec<PublicKey>, Refusal> {
+        match command {
+            Command::Pay(signed, _) => self.terminal_key(&signed.intent.terminal),
+            Command::Void(signed, _) => self.terminal_key(&signed.intent.terminal),
+            Command::Refund(signed, _) => self.terminal_key(&signed.intent.terminal),
+            Command::Convert(signed, _) => {
+                let statement = &signed.statement;
+                let terms = self
+                    .catalogues
+                    .get(&statement.catalogue)
+                    .and_then(|catalogue| catalogue.company(&statement.company));
+                terms.map(|terms| alloc::vec![terms.key]).ok_or(Refusal::UnknownCompany)
+            }
+            Command::HandleEnvelope(_, received) => {
+                let envelope =
+                    Envelope::decode(&received.envelope).map_err(|_| Refusal::NotWellFormed)?;
+                let sender = self.members.get(&envelope.header().sender);
+                let member = sender.ok_or(Refusal::NotInDirectory)?;
+                Ok(alloc::vec![member.channel_key])
+            }
+            Command::TakeAgreement(signed, _) => {
+                let key_of = |town| {
+                    if town == self.meta.town {
+                        Ok(self.meta.channel_key)
+                    } else {
+                        let member = self.members.get(&town).ok_or(Refusal::NotInDirectory)?;
+                        Ok(member.channel_key)
+                    }
+                };
+                let agreement = &signed.agreement;
+                Ok(alloc::vec![key_of(agreement.low)?, key_of(agreement.high)?])
+            }
+            Command::TakeDirectory(part, _) => {
+                part.statement.signers(&self.meta.root).ok_or(Refusal::NotInDirectory)
+            }
+            Command::OpenTown(..)
+            | Command::TakeCatalogue(..)
+            | Command::SetProgramme(..)
+            | Command::SetTerms(..)
+            | Command::OpenAccount(..)
+            | Command::SetAccountState(..)
+            | Command::SetMerchant(..)
+            | Command::SetTerminal(..)
+            | Command::LinkCompany(..)
+            | Command::SetPreset(..)
+            | Command::IssueHandle(..)
+            | Command::Grant(..)
+            | Command::ProposeGrant(..)
+            | Command::DecideProposal(..)
+            | Command::TurnDay(..)
+            | Command::Lapse(..)
+            | Command::PickTown(..)
+            | Command::SweepUnassigned(..)
+            | Command::Offer(..)
+            | Command::Withdraw(..)
+            | Command::HashState(..) => Ok(Vec::new()),
+        }
+    }
+
+    fn terminal_key(&self, terminal: &TerminalId) -> Result<Vec<PublicKey>, Refusal> {
+        let setting = self.terminals.get(terminal).ok_or(Refusal::UnknownTerminal)?;
+        match setting.state {
+            InUse::Active => Ok(alloc::vec![setting.key]),
+            InUse::Suspended => Err(Refusal::TerminalRevoked),
+        }
+    }
+}
+
+/// Refuses what leaves an account that is not open.
+pub(super) const fn may_spend(state: HolderState) -> Result<(), Refusal> {
+    match state {
+        HolderState::Open => Ok(()),
+        HolderState::Frozen => Err(Refusal::AccountFrozen),
+        HolderState::Closed => Err(Refusal::AccountClosed),
+        HolderState::Deceased => Err(Refusal::AccountDeceased),
+    }
+}
+
+/// Refuses what is new to an account that takes returns only.
+pub(super) const fn may_receive(state: HolderState) -> Result<(), Refusal> {
+    match state {
+        HolderState::Open | HolderState::Frozen => Ok(()),
+        HolderState::Closed => Err(Refusal::AccountClosed),
+        HolderState::Deceased => Err(Refusal::AccountDeceased),
+    }
+}

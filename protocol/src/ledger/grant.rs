@@ -1,0 +1,173 @@
+//! Grants: from a programme's budget to a recipient, once for each natural key.
+
+use super::{Broken, Ledger, Plan, Proposal, check::may_receive};
+use crate::{
+    account::{Account, HolderClass},
+    command::{GrantPrivate, GrantShared, ProposalDecision, Verdict},
+    digest::Digest,
+    entry::Entry,
+    id::{AccountId, EntryIndex, ProgrammeId, ProposalId},
+    key::OperationKey,
+    lot::{Birth, Lot, LotTerms, Origin},
+    points::Points,
+    posting::Postings,
+    programme::{Audience, Programme},
+    refusal::Refusal,
+};
+
+/// The natural key of a grant (money-rules, Programmes).
+fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Digest {
+    Digest::of(&[
+        b"jichi/grant/v1",
+        &[0],
+        &programme.0.to_be_bytes(),
+        &private.account.0,
+        &private.activity.0,
+    ])
+}
+
+impl Ledger {
+    pub(super) fn plan_grant(
+        &self,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) -> Result<Plan, Refusal> {
+        let (programme, lot) = self.grantable(shared, private)?;
+        if shared.points > programme.two_officers_above {
+            return Err(Refusal::SecondOfficerNeeded { above: programme.two_officers_above });
+        }
+        self.grant_plan(shared.programme, private.account, lot)
+    }
+
+    pub(super) fn plan_proposal(
+        &self,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) -> Result<Plan, Refusal> {
+        self.grantable(shared, private).map(|_| Plan::FACT)
+    }
+
+    pub(super) fn plan_decision(&self, decision: &ProposalDecision) -> Result<Plan, Refusal> {
+        let proposal = self.proposals.get(&decision.proposal).ok_or(Refusal::UnknownProposal)?;
+        match decision.verdict {
+            Verdict::Reject => Ok(Plan::FACT),
+            Verdict::Approve if decision.approver == proposal.private.maker => {
+                Err(Refusal::SameOfficer)
+            }
+            Verdict::Approve => {
+                let (_, lot) = self.grantable(&proposal.shared, &proposal.private)?;
+                self.grant_plan(proposal.shared.programme, proposal.private.account, lot)
+            }
+        }
+    }
+
+    /// Everything that a grant has to keep, but for the second officer.
+    fn grantable(
+        &self,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) -> Result<(&Programme, Lot), Refusal> {
+        let today = self.meta.day;
+        let holder = self.holders.get(&private.account).ok_or(Refusal::UnknownAccount)?;
+        may_receive(holder.state)?;
+        if shared.points.is_zero() {
+            return Err(Refusal::NoPoints);
+        }
+        let programme = self.programmes.get(&shared.programme).ok_or(Refusal::UnknownProgramme)?;
+        let expires = programme.expiry.last_day(today);
+        if today < programme.from || today > programme.until || expires < today {
+            return Err(Refusal::ProgrammeNotRunning);
+        }
+        if programme.audience == Audience::Residents && holder.class == HolderClass::Visitor {
+            return Err(Refusal::ResidentsOnly);
+        }
+        if let Some(first) = self.granted.get(&natural_key(programme.id, private)) {
+            return Err(Refusal::AlreadyGranted { first: *first });
+        }
+        let had = self.granted_in_year(&private.account, programme.id);
+        let over_cap = |cap: Points| had.plus(shared.points).is_none_or(|sum| sum > cap);
+        if let Some(cap) = programme.cap.filter(|cap| over_cap(*cap)) {
+            return Err(Refusal::OverCap { left: cap.minus(had).unwrap_or(Points::ZERO) });
+        }
+        let given = self.balance(&Account::Programme(programme.id));
+        if given.plus(shared.points).is_none_or(|sum| sum > programme.ceiling) {
+            let left = programme.ceiling.minus(given).unwrap_or(Points::ZERO);
+            return Err(Refusal::BudgetExhausted { left });
+        }
+        let terms = LotTerms {
+            origin: Origin::Here(Birth::Administrative(programme.id)),
+            issuer: programme.issuer,
+            paid: programme.paid,
+            earned: today,
+            expires,
+            grace: programme.grace,
+        };
+        if holder.lots.full_for(&terms, today) {
+            return Err(Refusal::TooManyLots);
+        }
+        if holder.lots.sum().plus(shared.points).is_none() {
+            return Err(Refusal::TooManyPoints);
+        }
+        Ok((programme, Lot { terms, points: shared.points }))
+    }
+
+    fn grant_plan(
+        &self,
+        programme: ProgrammeId,
+        account: AccountId,
+        lot: Lot,
+    ) -> Result<Plan, Refusal> {
+        Postings::into(account, alloc::vec![lot], Account::Programme(programme))
+            .map(Plan::moving)
+            .ok_or(Refusal::TooManyPoints)
+    }
+
+    /// What a person was granted by a programme in this fiscal year.
+    #[must_use]
+    pub fn granted_in_year(&self, account: &AccountId, programme: ProgrammeId) -> Points {
+        let year = self.meta.day.fiscal_year();
+        let grants = self.grants.get(account);
+        grants.and_then(|grants| grants.sums.get(&(programme, year))).copied().unwrap_or_default()
+    }
+
+    pub(super) fn apply_grant(
+        &mut self,
+        index: EntryIndex,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) {
+        self.granted.insert(natural_key(shared.programme, private), index);
+        let year = self.meta.day.fiscal_year();
+        let grants = self.grants.get_or_default(private.account);
+        let sum = grants.sums.entry((shared.programme, year)).or_default();
+        // The sum of what an account was granted is bounded by the programme's ceiling.
+        *sum = sum.plus(shared.points).unwrap_or(Points::MAX);
+    }
+
+    pub(super) fn apply_proposal(
+        &mut self,
+        entry: &Entry,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) -> Result<(), Broken> {
+        let Some(OperationKey::Client(key)) = &entry.submission.key else {
+            return Err(Broken::Unknown);
+        };
+        let proposal = Proposal { shared: shared.clone(), private: private.clone() };
+        self.proposals.insert(ProposalId(*key.bytes()), proposal);
+        Ok(())
+    }
+
+    pub(super) fn apply_decision(
+        &mut self,
+        index: EntryIndex,
+        decision: &ProposalDecision,
+    ) -> Result<(), Broken> {
+        let proposal = self.proposals.remove(&decision.proposal).ok_or(Broken::Unknown)?;
+        match decision.verdict {
+            Verdict::Approve => self.apply_grant(index, &proposal.shared, &proposal.private),
+            Verdict::Reject => {}
+        }
+        Ok(())
+    }
+}

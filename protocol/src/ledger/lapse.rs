@@ -1,0 +1,105 @@
+//! The day turns; what expired is swept in slices.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use super::{Ledger, Plan};
+use crate::{
+    account::{Account, LapsedKind, Side},
+    date::{BusinessDate, Time},
+    digest::Digest,
+    id::AccountId,
+    key::ClientKey,
+    lot::{Birth, Lot, LotTerms},
+    points::Points,
+    posting::{Posting, Postings},
+    refusal::Refusal,
+};
+
+/// Lots that one entry sweeps at most, so that it stays below the size of an entry.
+const LAPSE_LOTS_MAX: usize = 150;
+/// Accounts that one entry sweeps at most (money-rules, Lapse).
+const LAPSE_ACCOUNTS_MAX: usize = 100;
+
+/// Where lapsed points of these terms go.
+pub(super) const fn lapsed(terms: &LotTerms) -> Account {
+    Account::Lapsed(match terms.origin.birth() {
+        Birth::Administrative(_) => LapsedKind::Administrative,
+        Birth::Reward(_) => LapsedKind::Reward,
+        Birth::Converted(_) => LapsedKind::Converted,
+    })
+}
+
+impl Ledger {
+    pub(super) fn plan_day(&self, time: Time, date: BusinessDate) -> Result<Plan, Refusal> {
+        if date <= self.meta.day || date != time.date() {
+            return Err(Refusal::NothingDue);
+        }
+        Ok(Plan::FACT)
+    }
+
+    pub(super) fn apply_day(&mut self, time: Time, date: BusinessDate) {
+        self.meta.day = date;
+        // A payment is kept as long as it can be refunded, and a day more for the clocks.
+        let days = u64::from(self.terms.refund_days.saturating_add(1));
+        let kept = Time(time.0.saturating_sub(days.saturating_mul(86_400_000)));
+        self.payments.remove_below(&ClientKey::floor(kept).payment());
+    }
+
+    pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {
+        let mut postings = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut lots = 0_usize;
+        for account in self.expiring.range(..self.meta.day).flat_map(|(_, accounts)| accounts) {
+            // An account stands here once for each day on which lots of it expired.
+            if seen.contains(account) {
+                continue;
+            }
+            let expired = self.expired_lots(account);
+            lots = lots.saturating_add(expired.len());
+            if seen.len() >= LAPSE_ACCOUNTS_MAX || (lots > LAPSE_LOTS_MAX && !seen.is_empty()) {
+                break;
+            }
+            seen.insert(*account);
+            lapse_of(*account, expired, &mut postings);
+        }
+        if seen.is_empty() {
+            return Err(Refusal::NothingDue);
+        }
+        Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
+    }
+
+    fn expired_lots(&self, account: &AccountId) -> Vec<Lot> {
+        let lots = self.holders.get(account).map_or(&[][..], |holder| holder.lots.as_slice());
+        lots.iter().filter(|lot| !lot.terms.spendable_on(self.meta.day)).copied().collect()
+    }
+
+    pub(super) fn plan_hash(&self, hash: Digest) -> Result<Plan, Refusal> {
+        if self.hash_at(self.meta.next) == Some(hash) {
+            Ok(Plan::FACT)
+        } else {
+            Err(Refusal::NotWellFormed)
+        }
+    }
+}
+
+/// The postings that lapse some lots of one account.
+fn lapse_of(holder: AccountId, lots: Vec<Lot>, postings: &mut Vec<Posting>) {
+    for lot in &lots {
+        credit(lapsed(&lot.terms), lot.points, postings);
+    }
+    postings.push(Posting::Lots { holder, side: Side::Debit, lots });
+}
+
+/// Credits an account, in the posting that credits it already if there is one.
+pub(super) fn credit(to: Account, more: Points, postings: &mut Vec<Posting>) {
+    for posting in postings.iter_mut() {
+        if let Posting::Book { account, side: Side::Credit, points } = posting
+            && *account == to
+            && let Some(sum) = points.plus(more)
+        {
+            *points = sum;
+            return;
+        }
+    }
+    postings.push(Posting::Book { account: to, side: Side::Credit, points: more });
+}

@@ -1,0 +1,154 @@
+//! Payments at a shop, and their voids.
+
+use alloc::vec::Vec;
+
+use super::{Broken, Ledger, Payment, PaymentState, Plan, check::may_spend};
+use crate::{
+    account::{Account, Side},
+    command::{InUse, Payer, SignedPayment},
+    date::BusinessDate,
+    entry::{Effect, Entry},
+    id::{AccountId, MerchantId, TerminalId, TownId},
+    intent::{PaymentIntent, VoidIntent},
+    lot::Lot,
+    points::Points,
+    posting::{Posting, Postings},
+    refusal::Refusal,
+};
+
+impl Ledger {
+    pub(super) fn plan_payment(
+        &self,
+        intent: &PaymentIntent,
+        payer: &Payer,
+    ) -> Result<Plan, Refusal> {
+        let today = self.meta.day;
+        self.at_own_till(intent.town, intent.merchant, intent.terminal)?;
+        let merchant = self.merchants.get(&intent.merchant).ok_or(Refusal::UnknownMerchant)?;
+        if merchant.state == InUse::Suspended {
+            return Err(Refusal::MerchantSuspended);
+        }
+        let holder = self.holders.get(&payer.account).ok_or(Refusal::UnknownAccount)?;
+        may_spend(holder.state)?;
+        if intent.points.is_zero() {
+            return Err(Refusal::NoPoints);
+        }
+        let limit = self.terms.limit(payer.method);
+        if intent.points > limit.payment {
+            return Err(Refusal::OverPaymentLimit { limit: limit.payment });
+        }
+        let spent = holder.spent_on(today);
+        if spent.plus(intent.points).is_none_or(|sum| sum > limit.day) {
+            return Err(Refusal::OverDayLimit {
+                left: limit.day.minus(spent).unwrap_or(Points::ZERO),
+            });
+        }
+        if self.payments.contains(&intent.key.payment()) {
+            // Nothing but a void that came first makes a payment whose key is new.
+            return Err(Refusal::AlreadyVoided);
+        }
+        let held = holder.lots.spendable(today);
+        let taken = holder.lots.take(intent.points, today, |_| true);
+        let taken = taken.ok_or(Refusal::ShortOfPoints { held, asked: intent.points })?;
+        Postings::out_of(payer.account, taken, Account::Merchant(intent.merchant))
+            .map(Plan::moving)
+            .ok_or(Refusal::TooManyPoints)
+    }
+
+    /// Whether a terminal speaks to its own town for its own shop.
+    pub(super) fn at_own_till(
+        &self,
+        town: TownId,
+        merchant: MerchantId,
+        terminal: TerminalId,
+    ) -> Result<(), Refusal> {
+        if town != self.meta.town {
+            return Err(Refusal::NotThisTown);
+        }
+        let setting = self.terminals.get(&terminal).ok_or(Refusal::UnknownTerminal)?;
+        if setting.merchant == merchant { Ok(()) } else { Err(Refusal::UnknownTerminal) }
+    }
+
+    pub(super) fn apply_payment(
+        &mut self,
+        entry: &Entry,
+        signed: &SignedPayment,
+        payer: &Payer,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
+        let intent = &signed.intent;
+        let today = entry.time.date();
+        let holder = self.holders.get_mut(&payer.account).ok_or(Broken::Unknown)?;
+        // The day's limit bounds the sum.
+        holder.spent = holder.spent_on(today).plus(intent.points).ok_or(Broken::Balance)?;
+        holder.spent_on = Some(today);
+        let state = PaymentState::Taken {
+            payer: payer.account,
+            day: today,
+            lots: lots_taken(effect),
+            refunded: Points::ZERO,
+        };
+        let payment = Payment { merchant: intent.merchant, state };
+        self.payments.insert(intent.key.payment(), payment);
+        Ok(())
+    }
+
+    pub(super) fn plan_void(&self, intent: &VoidIntent) -> Result<Plan, Refusal> {
+        self.at_own_till(intent.town, intent.merchant, intent.terminal)?;
+        let Some(payment) = self.payments.get(&intent.payment) else {
+            // The payment may still come: it will find itself voided.
+            return Ok(Plan::FACT);
+        };
+        if payment.merchant != intent.merchant {
+            return Err(Refusal::NotYourPayment);
+        }
+        match &payment.state {
+            PaymentState::Voided => Err(Refusal::AlreadyVoided),
+            PaymentState::Taken { payer, day, lots, refunded } => {
+                if !refunded.is_zero() {
+                    return Err(Refusal::PartlyRefunded);
+                }
+                if *day != self.meta.day {
+                    return Err(Refusal::DayClosed);
+                }
+                self.put_back(*payer, lots, Account::Merchant(payment.merchant))
+            }
+        }
+    }
+
+    /// Puts lots back on the day they were taken: they are as valid as they were.
+    fn put_back(&self, payer: AccountId, lots: &[Lot], from: Account) -> Result<Plan, Refusal> {
+        let back = self.returned(payer, lots.iter().rev().copied(), from);
+        Postings::balanced(back).map(Plan::moving).ok_or(Refusal::TooManyPoints)
+    }
+
+    pub(super) fn apply_void(&mut self, entry: &Entry, intent: &VoidIntent) -> Result<(), Broken> {
+        let voided = Payment { merchant: intent.merchant, state: PaymentState::Voided };
+        let Some(payment) = self.payments.insert(intent.payment, voided) else {
+            return Ok(());
+        };
+        if let PaymentState::Taken { payer, day, lots, .. } = payment.state {
+            let holder = self.holders.get_mut(&payer).ok_or(Broken::Unknown)?;
+            if holder.spent_on == Some(day) && day == entry.time.date() {
+                let paid = Points::sum(lots.iter().map(|lot| lot.points));
+                let left = paid.and_then(|paid| holder.spent.minus(paid));
+                holder.spent = left.ok_or(Broken::Balance)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lots that an entry takes from a holder, in order.
+pub(super) fn lots_taken(effect: &Effect) -> Vec<Lot> {
+    let debit = effect.postings.as_slice().iter().find_map(|posting| match posting {
+        Posting::Lots { side: Side::Debit, lots, .. } => Some(lots.clone()),
+        Posting::Lots { side: Side::Credit, .. } | Posting::Book { .. } => None,
+    });
+    debit.unwrap_or_default()
+}
+
+/// The day until which a payment can be refunded.
+pub(super) const fn refund_until(paid: BusinessDate, days: u32) -> BusinessDate {
+    paid.plus_days(days)
+}

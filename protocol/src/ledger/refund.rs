@@ -1,0 +1,143 @@
+//! Refunds, and whatever else comes back: the same lots, the last taken first, with grace where
+//! they lapsed meanwhile (money-rules, A refund; On the way nothing lapses).
+
+use alloc::vec::Vec;
+
+use super::{Broken, Ledger, PaymentState, Plan, lapse, payment::refund_until};
+use crate::{
+    account::{Account, HolderState, Side},
+    id::AccountId,
+    intent::RefundIntent,
+    lot::{Lot, Return},
+    points::Points,
+    posting::{Posting, Postings},
+    refusal::Refusal,
+};
+
+impl Ledger {
+    pub(super) fn plan_refund(&self, intent: &RefundIntent) -> Result<Plan, Refusal> {
+        self.at_own_till(intent.town, intent.merchant, intent.terminal)?;
+        let payment = self.payments.get(&intent.payment).ok_or(Refusal::UnknownPayment)?;
+        if payment.merchant != intent.merchant {
+            return Err(Refusal::NotYourPayment);
+        }
+        let PaymentState::Taken { payer, day, lots, refunded } = &payment.state else {
+            return Err(Refusal::AlreadyVoided);
+        };
+        if intent.points.is_zero() {
+            return Err(Refusal::NoPoints);
+        }
+        let last = refund_until(*day, self.terms.refund_days);
+        if self.meta.day > last {
+            return Err(Refusal::RefundWindowOver { last });
+        }
+        let paid = Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::ZERO);
+        let left = paid.minus(*refunded).unwrap_or(Points::ZERO);
+        if intent.points > left {
+            return Err(Refusal::OverRefunded { left });
+        }
+        let back = last_taken_first(lots, *refunded, intent.points);
+        let postings = self.returned(*payer, back, Account::Merchant(payment.merchant));
+        Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
+    }
+
+    pub(super) fn apply_refund(&mut self, intent: &RefundIntent) -> Result<(), Broken> {
+        let payment = self.payments.get_mut(&intent.payment).ok_or(Broken::Unknown)?;
+        match &mut payment.state {
+            PaymentState::Taken { refunded, .. } => {
+                *refunded = refunded.plus(intent.points).ok_or(Broken::Balance)?;
+                Ok(())
+            }
+            PaymentState::Voided => Err(Broken::Unknown),
+        }
+    }
+
+    /// The postings by which lots come back to a holder out of an account: each as valid as it
+    /// was, with grace, lapsed, or to `unclaimed` where the account is closed. What the law
+    /// forbids to give back as points is not posted at all when a shop gives it back in cash,
+    /// and lapses elsewhere.
+    pub(super) fn returned(
+        &self,
+        holder: AccountId,
+        lots: impl IntoIterator<Item = Lot>,
+        from: Account,
+    ) -> Vec<Posting> {
+        let in_cash = matches!(from, Account::Merchant(_) | Account::MerchantClaim(_));
+        let closed =
+            self.holders.get(&holder).is_none_or(|holder| holder.state == HolderState::Closed);
+        let mut back: Vec<Lot> = Vec::new();
+        let mut postings = Vec::new();
+        let mut sum = Points::ZERO;
+        for lot in lots {
+            let returned = lot.terms.on_return(self.meta.day, self.terms.grace_days);
+            match returned {
+                Return::PastLaw if in_cash => continue,
+                _ if closed => lapse::credit(Account::Unclaimed, lot.points, &mut postings),
+                Return::As(terms) => merge(&mut back, Lot { terms, points: lot.points }),
+                Return::Lapses | Return::PastLaw => {
+                    lapse::credit(lapse::lapsed(&lot.terms), lot.points, &mut postings);
+                }
+            }
+            // What comes back was in the books before, so the sum is bounded.
+            sum = sum.plus(lot.points).unwrap_or(Points::MAX);
+        }
+        postings.push(Posting::Book { account: from, side: Side::Debit, points: sum });
+        postings.push(Posting::Lots { holder, side: Side::Credit, lots: back });
+        postings
+    }
+
+    /// What a refund of so many points would do today, for the person at the till to confirm:
+    /// points that come back, and points that lapse as they do.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the refund itself would get.
+    pub fn preview_refund(&self, intent: &RefundIntent) -> Result<RefundPreview, Refusal> {
+        let plan = self.plan_refund(intent)?;
+        let mut preview = RefundPreview { back: Points::ZERO, lapses: Points::ZERO };
+        for posting in plan.postings.as_slice() {
+            let points = posting.points().unwrap_or(Points::ZERO);
+            let sum = match posting {
+                Posting::Lots { .. } => &mut preview.back,
+                Posting::Book { side: Side::Credit, .. } => &mut preview.lapses,
+                Posting::Book { side: Side::Debit, .. } => continue,
+            };
+            *sum = sum.plus(points).unwrap_or(Points::MAX);
+        }
+        Ok(preview)
+    }
+}
+
+/// What a refund would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundPreview {
+    /// Points that the holder can spend again.
+    pub back: Points,
+    /// Points that lapse as they come back.
+    pub lapses: Points,
+}
+
+fn merge(lots: &mut Vec<Lot>, lot: Lot) {
+    match lots.iter_mut().find(|held| held.terms == lot.terms) {
+        // Bounded by what was taken.
+        Some(held) => held.points = held.points.plus(lot.points).unwrap_or(Points::MAX),
+        None => lots.push(lot),
+    }
+}
+
+/// The part of what was taken that a refund brings back: from the end, behind what earlier
+/// refunds brought back.
+fn last_taken_first(taken: &[Lot], refunded: Points, points: Points) -> Vec<Lot> {
+    let (mut skip, mut wanted) = (refunded, points);
+    let mut back = Vec::new();
+    for lot in taken.iter().rev() {
+        let skipped = lot.points.min(skip);
+        skip = skip.minus(skipped).unwrap_or(Points::ZERO);
+        let rest = lot.points.minus(skipped).unwrap_or(Points::ZERO);
+        let part = rest.min(wanted);
+        wanted = wanted.minus(part).unwrap_or(Points::ZERO);
+        if !part.is_zero() {
+            back.push(Lot { terms: lot.terms, points: part });
+        }
+    }
+    back
+}

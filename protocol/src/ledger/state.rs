@@ -1,0 +1,362 @@
+//! What the ledger keeps of each thing, and the state as a whole: its hash and its snapshot.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use minicbor::{Decode, Encode};
+
+use super::Ledger;
+use crate::{
+    account::{HolderClass, HolderState, Side},
+    catalogue::CompanyPoints,
+    codec::{self, Malformed},
+    command::{GrantPrivate, GrantShared, Preset, RulesVersion, TownOpening},
+    date::{BusinessDate, FiscalYear, Time},
+    digest::Digest,
+    directory::{DirectoryRoot, DirectoryVersion, Member},
+    hashed::Hashed,
+    id::{AccountId, CompanyId, EntryIndex, Generation, MerchantId, ProgrammeId, TownId},
+    lot::{Lot, LotTerms, Lots},
+    points::Points,
+    signature::PublicKey,
+    terms::TownTerms,
+    transfer::Incoming,
+};
+
+/// What the log's opening said, and how far the log is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Meta {
+    /// The town.
+    #[n(0)]
+    pub town: TownId,
+    /// The generation of log and channels.
+    #[n(1)]
+    pub generation: Generation,
+    /// The key that signs checkpoints.
+    #[n(2)]
+    pub log_key: PublicKey,
+    /// The key that signs envelopes.
+    #[n(3)]
+    pub channel_key: PublicKey,
+    /// The pinned root of the directory.
+    #[n(4)]
+    pub root: DirectoryRoot,
+    /// The rules in force.
+    #[n(5)]
+    pub rules: RulesVersion,
+    /// The business date.
+    #[n(6)]
+    pub day: BusinessDate,
+    /// The index of the next entry.
+    #[n(7)]
+    pub next: EntryIndex,
+    /// The time of the last entry.
+    #[n(8)]
+    pub last: Time,
+    /// The version of the directory in force.
+    #[n(9)]
+    pub directory: DirectoryVersion,
+    /// The parts of a new version that were taken so far.
+    #[n(10)]
+    pub directory_parts: Vec<Member>,
+    /// How many parts those are.
+    #[n(11)]
+    pub directory_taken: u16,
+}
+
+/// Debits and credits of an account without lots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Balance {
+    /// All debits ever.
+    #[n(0)]
+    pub debits: Points,
+    /// All credits ever.
+    #[n(1)]
+    pub credits: Points,
+}
+
+impl Balance {
+    /// What stands on the normal side; none if it is negative.
+    #[must_use]
+    pub const fn on(&self, normal: Side) -> Option<Points> {
+        match normal {
+            Side::Debit => self.debits.minus(self.credits),
+            Side::Credit => self.credits.minus(self.debits),
+        }
+    }
+}
+
+/// An account of a resident or visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Holder {
+    /// Whether the holder's attributes were checked.
+    #[n(0)]
+    pub class: HolderClass,
+    /// What it may do.
+    #[n(1)]
+    pub state: HolderState,
+    /// What it holds.
+    #[n(2)]
+    pub lots: Lots,
+    /// The day of the last payment.
+    #[n(3)]
+    pub spent_on: Option<BusinessDate>,
+    /// What was paid on that day, voids given back.
+    #[n(4)]
+    pub spent: Points,
+    /// Where unassigned points go by themselves.
+    #[n(5)]
+    pub preset: Option<Preset>,
+    /// What was converted lately, by company and signed date.
+    #[n(6)]
+    pub converted: Vec<Converted>,
+}
+
+impl Holder {
+    /// A new account that holds nothing.
+    #[must_use]
+    pub const fn new(class: HolderClass) -> Self {
+        Self {
+            class,
+            state: HolderState::Open,
+            lots: Lots::EMPTY,
+            spent_on: None,
+            spent: Points::ZERO,
+            preset: None,
+            converted: Vec::new(),
+        }
+    }
+
+    /// What was paid on this day.
+    #[must_use]
+    pub fn spent_on(&self, today: BusinessDate) -> Points {
+        if self.spent_on == Some(today) { self.spent } else { Points::ZERO }
+    }
+}
+
+/// What a person converted of a company's points on one signed date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Converted {
+    /// Which company.
+    #[n(0)]
+    pub company: CompanyId,
+    /// On which day.
+    #[n(1)]
+    pub date: BusinessDate,
+    /// How many.
+    #[n(2)]
+    pub amount: CompanyPoints,
+}
+
+/// What a person was granted, by programme and fiscal year.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Grants {
+    /// Sums.
+    #[n(0)]
+    pub sums: BTreeMap<(ProgrammeId, FiscalYear), Points>,
+}
+
+/// A grant that waits for its second officer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Proposal {
+    /// What others may see of it.
+    #[n(0)]
+    pub shared: GrantShared,
+    /// To whom, and what for.
+    #[n(1)]
+    pub private: GrantPrivate,
+}
+
+/// A payment, as long as it can be voided or refunded.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Payment {
+    /// The shop.
+    #[n(0)]
+    pub merchant: MerchantId,
+    /// How it stands.
+    #[n(1)]
+    pub state: PaymentState,
+}
+
+/// How a payment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum PaymentState {
+    /// Paid, and perhaps refunded in part or whole.
+    #[n(0)]
+    Taken {
+        /// Who paid.
+        #[n(0)]
+        payer: AccountId,
+        /// On which day.
+        #[n(1)]
+        day: BusinessDate,
+        /// What was taken, in order.
+        #[n(2)]
+        lots: Vec<Lot>,
+        /// How much of it was refunded.
+        #[n(3)]
+        refunded: Points,
+    },
+    /// Voided, or refused in advance by a void that came before it.
+    #[n(1)]
+    Voided,
+}
+
+/// A conversion for which no town is chosen yet (留保).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Conversion {
+    /// Whose.
+    #[n(0)]
+    pub account: AccountId,
+    /// Of which company.
+    #[n(1)]
+    pub company: CompanyId,
+    /// What it became.
+    #[n(2)]
+    pub lot: Lot,
+    /// The last day to choose a town.
+    #[n(3)]
+    pub last_day: BusinessDate,
+    /// The entry that made it.
+    #[n(4)]
+    pub entry: EntryIndex,
+}
+
+/// What a key was used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct KeyUse {
+    /// The hash of the request.
+    #[n(0)]
+    pub request: Digest,
+    /// The entry that answers it.
+    #[n(1)]
+    pub entry: EntryIndex,
+}
+
+/// Lists the state's parts once, for hash, snapshot and reading back.
+macro_rules! sections {
+    ($with:ident) => {
+        $with! {
+            holders, books, merchants, terminals, programmes, granted, grants, proposals,
+            payments, links, catalogues, conversions, handles, members, agreements, channels,
+            outgoing, incoming, client_keys, company_keys
+        }
+    };
+}
+
+impl Ledger {
+    /// A ledger that has only its opening behind it.
+    #[must_use]
+    pub fn open(opening: &TownOpening, time: Time) -> Self {
+        let meta = Meta {
+            town: opening.town,
+            generation: opening.generation,
+            log_key: opening.log_key,
+            channel_key: opening.channel_key,
+            root: opening.root.clone(),
+            rules: opening.rules,
+            day: opening.date,
+            next: EntryIndex(1),
+            last: time,
+            directory: DirectoryVersion(0),
+            directory_parts: Vec::new(),
+            directory_taken: 0,
+        };
+        Self::empty(meta, TownTerms::DEFAULT)
+    }
+
+    fn empty(meta: Meta, terms: TownTerms) -> Self {
+        macro_rules! build {
+            ($($section:ident),*) => {
+                Self {
+                    meta,
+                    terms,
+                    $($section: Hashed::default(),)*
+                    expiring: BTreeMap::new(),
+                    due: BTreeSet::new(),
+                    answers: BTreeMap::new(),
+                    hashed: None,
+                }
+            };
+        }
+        sections!(build)
+    }
+
+    /// Computes the hash of the whole state, which a `HashState` entry can then write down.
+    pub fn hash(&mut self) -> Digest {
+        let mut bytes = codec::encode(&self.meta);
+        codec::encode_into(&self.terms, &mut bytes);
+        macro_rules! roots {
+            ($($section:ident),*) => { $( bytes.extend(self.$section.root().0); )* };
+        }
+        sections!(roots);
+        let hash = Digest::of(&[b"jichi/state/v1", &[0], &bytes]);
+        self.hashed = Some((self.meta.next, hash));
+        hash
+    }
+
+    /// The hash of the state before this index, if it was just computed.
+    pub(super) fn hash_at(&self, index: EntryIndex) -> Option<Digest> {
+        self.hashed.filter(|(at, _)| *at == index).map(|(_, hash)| hash)
+    }
+
+    /// The whole state as bytes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut bytes = codec::encode(&self.meta);
+        codec::encode_into(&self.terms, &mut bytes);
+        macro_rules! write {
+            ($($section:ident),*) => { $( codec::encode_into(&self.$section, &mut bytes); )* };
+        }
+        sections!(write);
+        bytes
+    }
+
+    /// Reads a snapshot. Whether it is the right one, its [`Ledger::hash`] tells.
+    ///
+    /// # Errors
+    /// [`Malformed`] for bytes that are no snapshot.
+    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let mut read = || -> Result<Self, minicbor::decode::Error> {
+            let mut ledger = Self::empty(decoder.decode()?, decoder.decode()?);
+            macro_rules! read {
+                ($($section:ident),*) => { $( ledger.$section = decoder.decode()?; )* };
+            }
+            sections!(read);
+            Ok(ledger)
+        };
+        let mut ledger = read().map_err(|_| Malformed::Form)?;
+        if decoder.position() != bytes.len() {
+            return Err(Malformed::Form);
+        }
+        ledger.derive();
+        Ok(ledger)
+    }
+
+    /// Makes what is derived from the rest.
+    fn derive(&mut self) {
+        for (account, holder) in self.holders.iter() {
+            for lot in holder.lots.as_slice() {
+                expire_at(&mut self.expiring, &lot.terms, *account);
+            }
+        }
+        let waiting = self.conversions.iter();
+        self.due = waiting.map(|(id, conversion)| (conversion.last_day, *id)).collect();
+        let answer =
+            |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
+        self.answers = self.incoming.iter().map(answer).collect();
+    }
+}
+
+/// Notes that an account holds lots that expire on a day.
+pub(super) fn expire_at(
+    expiring: &mut BTreeMap<BusinessDate, BTreeSet<AccountId>>,
+    terms: &LotTerms,
+    account: AccountId,
+) {
+    if terms.expires < BusinessDate::LAST {
+        expiring.entry(terms.expires).or_default().insert(account);
+    }
+}

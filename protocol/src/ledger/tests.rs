@@ -1,0 +1,7 @@
+//! The ledger through its two doors, and every journal of these tests replayed.
+
+mod desk;
+mod examples;
+mod properties;
+mod refusals;
+mod transfers;

@@ -1,0 +1,164 @@
+//! Refusals: the answers of the ledger to a person who asked for what may not be.
+//!
+//! Each has a stable code and a number in the journal. They are checked in the order of the
+//! variants of one command.
+
+use minicbor::{Decode, Encode};
+
+use crate::{catalogue::CompanyPoints, date::BusinessDate, id::EntryIndex, points::Points};
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $number:literal $name:ident $({ $($n:literal $field:ident: $type:ty),* $(,)? })? $remembered:ident $code:literal,)*) => {
+        /// Why the ledger refused. It carries what the screen needs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+        #[expect(missing_docs, reason = "the fields are named for what the screen shows")]
+        pub enum Refusal {
+            $($(#[$doc])* #[n($number)] $name $({ $(#[n($n)] $field: $type),* })?,)*
+        }
+
+        impl Refusal {
+            /// The stable code.
+            #[must_use]
+            pub const fn code(&self) -> &'static str {
+                match self { $(Self::$name $({ $($field: _),* })? => $code,)* }
+            }
+
+            /// The number in the journal.
+            #[must_use]
+            pub const fn number(&self) -> u16 {
+                match self { $(Self::$name $({ $($field: _),* })? => $number,)* }
+            }
+
+            /// Whether the refusal depends on the state and so is journalled and final for its
+            /// key; what was never a command of a known caller is not (architecture, Idempotency).
+            #[must_use]
+            pub const fn remembered(&self) -> bool {
+                match self { $(Self::$name $({ $($field: _),* })? => refusals!(@ $remembered),)* }
+            }
+
+            /// Every code, with its number.
+            pub const CODES: &'static [(&'static str, u16)] = &[$(($code, $number)),*];
+        }
+    };
+    (@ final) => { true };
+    (@ retry) => { false };
+}
+
+refusals! {
+    /// The key was used before with another content.
+    0 SameKeyOtherContent { 0 first: EntryIndex } retry "same_key_other_content",
+    /// The key's time lies behind the window: ask for its answer first.
+    1 TooOldAskFirst retry "too_old_ask_first",
+    /// The key's time lies ahead of the node's.
+    2 KeyAhead retry "key_ahead_of_time",
+    /// The statement is meant for another town.
+    3 NotThisTown retry "not_this_town",
+    /// No such terminal, or its key is another one.
+    4 UnknownTerminal retry "unknown_terminal",
+    /// The terminal was taken out of use.
+    5 TerminalRevoked retry "terminal_revoked",
+    /// No such merchant.
+    6 UnknownMerchant retry "unknown_merchant",
+    /// The merchant takes no points now.
+    7 MerchantSuspended final "merchant_suspended",
+    /// No such account.
+    8 UnknownAccount retry "unknown_account",
+    /// The account is frozen: incoming only.
+    9 AccountFrozen final "account_frozen",
+    /// The account is closed.
+    10 AccountClosed final "account_closed",
+    /// The holder is deceased: returns only.
+    11 AccountDeceased final "account_deceased",
+    /// Nothing to move.
+    12 NoPoints retry "no_points",
+    /// Above what one payment may be, by this way of showing who one is.
+    13 OverPaymentLimit { 0 limit: Points } final "over_payment_limit",
+    /// Above what a day may be.
+    14 OverDayLimit { 0 left: Points } final "over_day_limit",
+    /// The account holds too few points that can be spent.
+    15 ShortOfPoints { 0 held: Points, 1 asked: Points } final "short_of_points",
+    /// This payment was voided, also before it arrived.
+    16 AlreadyVoided final "already_voided",
+    /// No such payment.
+    17 UnknownPayment retry "unknown_payment",
+    /// Another shop's payment.
+    18 NotYourPayment retry "not_your_payment",
+    /// The day of the payment is over: refund it.
+    19 DayClosed final "day_closed",
+    /// A payment of which a part was refunded is not voided.
+    20 PartlyRefunded final "partly_refunded",
+    /// More than what is left of the payment.
+    21 OverRefunded { 0 left: Points } final "over_refunded",
+    /// The town's window for refunds is over.
+    22 RefundWindowOver { 0 last: BusinessDate } final "refund_window_over",
+    /// No such programme.
+    23 UnknownProgramme retry "unknown_programme",
+    /// Outside the programme's period.
+    24 ProgrammeNotRunning final "programme_not_running",
+    /// The programme is for residents.
+    25 ResidentsOnly final "residents_only",
+    /// Granted before: programme, recipient, activity and kind are the same.
+    26 AlreadyGranted { 0 first: EntryIndex } final "already_granted",
+    /// Above what is left of the person's cap in this fiscal year.
+    27 OverCap { 0 left: Points } final "over_cap",
+    /// Above what is left of the programme's budget.
+    28 BudgetExhausted { 0 left: Points } final "budget_exhausted",
+    /// A second officer has to approve.
+    29 SecondOfficerNeeded { 0 above: Points } final "second_officer_needed",
+    /// Nobody approves their own.
+    30 SameOfficer retry "same_officer",
+    /// No such proposal, or it was decided before.
+    31 UnknownProposal retry "unknown_proposal",
+    /// The account would hold too many lots.
+    32 TooManyLots final "too_many_lots",
+    /// The sum would be larger than any account may hold.
+    33 TooManyPoints final "too_many_points",
+    /// No such company in the catalogue.
+    34 UnknownCompany retry "unknown_company",
+    /// The catalogue's version was not valid on the signed date.
+    35 CatalogueNotValid final "catalogue_not_valid",
+    /// Signed too long ago, or on a day to come.
+    36 StatementDate final "statement_date",
+    /// The points are not what the catalogue makes of the amount.
+    37 WrongRate { 0 right: Points } final "wrong_rate",
+    /// Not a whole number of units.
+    38 NotWholeUnits { 0 unit: CompanyPoints } final "not_whole_units",
+    /// Below the company's minimum.
+    39 BelowMinimum { 0 minimum: CompanyPoints } final "below_minimum",
+    /// Above the company's limit for a day.
+    40 OverDailyConversion { 0 left: CompanyPoints } final "over_daily_conversion",
+    /// Above the company's limit for a month.
+    41 OverMonthlyConversion { 0 left: CompanyPoints } final "over_monthly_conversion",
+    /// The company's link names no account here.
+    42 UnknownLink final "unknown_link",
+    /// The holder has not yet chosen the town that points go to by themselves.
+    43 PresetTownNeeded final "preset_town_needed",
+    /// No such conversion that waits, or it was decided before.
+    44 UnknownConversion retry "unknown_conversion",
+    /// No agreement with this town, or not on this day.
+    45 NoAgreement final "no_agreement",
+    /// More than the two towns allow each other.
+    46 OverTownCap { 0 left: Points } final "over_town_cap",
+    /// These points may not move by the agreement.
+    47 NotMovable { 0 movable: Points } final "not_movable",
+    /// No such transfer.
+    48 UnknownTransfer retry "unknown_transfer",
+    /// The transfer is settled or returned.
+    49 TransferClosed final "transfer_closed",
+    /// The channel to this town is frozen: an officer has to look.
+    50 ChannelFrozen retry "channel_frozen",
+    /// A version of this document or fact that is not newer than what is in force.
+    51 NotNewer retry "not_newer",
+    /// A town, key or signature that the directory does not name.
+    52 NotInDirectory retry "not_in_directory",
+    /// The statement's parts do not belong together.
+    53 NotWellFormed retry "not_well_formed",
+    /// There is one already.
+    54 Exists retry "exists",
+    /// Nothing is due.
+    55 NothingDue retry "nothing_due",
+    /// Too much for one entry of the journal: in smaller parts.
+    56 TooLargeForAnEntry retry "too_large_for_an_entry",
+    /// The link is another holder's.
+    57 LinkTaken final "link_taken",
+}
