@@ -1,40 +1,287 @@
-//! STUB
+//! The journalled state of a channel between two towns: messages are numbered and chained per
+//! direction, handled on arrival, and acknowledged without a gap (federation, Envelope).
+
+pub mod delivery;
+pub mod outbox;
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use minicbor::{Decode, Encode};
+
 use crate::{
-    envelope::{Envelope, Purpose, Unsigned},
+    digest::Digest,
+    envelope::{Acked, Envelope, Purpose, Route, Unsigned},
     id::{ChannelNumber, EntryIndex, Generation, TownId},
 };
-use alloc::vec::Vec;
-use minicbor::{Decode, Encode};
+
+/// How far ahead of the last message without a gap one is still handled.
+pub const GAP_MAX: u64 = 1_024;
+/// Of how many messages without a gap the hashes are kept, to tell a duplicate from a fork.
+pub const HASHES_KEPT: usize = 1_024;
+
+/// One town's end of a channel. Plain data; every change is a method, and pure.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Channel {
+    /// Our generation.
     #[n(0)]
-    g: Generation,
+    generation: Generation,
+    /// The number of our last message; 0 for none.
+    #[n(1)]
+    sent: ChannelNumber,
+    /// The hash of our last message.
+    #[n(2)]
+    sent_hash: Digest,
+    /// Our messages that are not acknowledged yet, by the entry that holds their bytes.
+    #[n(3)]
+    open: BTreeMap<ChannelNumber, EntryIndex>,
+    /// What the peer has acknowledged and what counts of it.
+    #[n(4)]
+    acked: ChannelNumber,
+    /// Acknowledgements that count once every message below the one that carried them is here:
+    /// by that message's number.
+    #[n(5)]
+    claims: BTreeMap<ChannelNumber, ChannelNumber>,
+    /// The peer's generation.
+    #[n(6)]
+    peer_generation: Generation,
+    /// The peer's last message without a gap; 0 for none.
+    #[n(7)]
+    heard: ChannelNumber,
+    /// Hashes of the peer's last messages without a gap.
+    #[n(8)]
+    hashes: BTreeMap<ChannelNumber, Digest>,
+    /// Messages beyond a gap: the hash each names as the one before it, and its own.
+    #[n(9)]
+    beyond: BTreeMap<ChannelNumber, Link>,
+    /// Two messages of the peer that contradict each other: the channel is frozen.
+    #[n(10)]
+    fork: Option<Fork>,
 }
+
+/// A message's place in the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+struct Link {
+    #[n(0)]
+    previous: Digest,
+    #[n(1)]
+    hash: Digest,
+}
+
+/// Two messages that cannot both be in one chain, by their hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Fork {
+    /// The number at which they differ.
+    #[n(0)]
+    pub number: ChannelNumber,
+    /// What the chain has, or names, at this number.
+    #[n(1)]
+    pub first: Digest,
+    /// What came.
+    #[n(2)]
+    pub second: Digest,
+}
+
+/// What an arriving message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
+    /// It has not come before.
     New,
+    /// It came before, byte for byte.
     Duplicate,
+    /// So long ago that its hash is not kept: it changes nothing.
     Old,
-    Fork(()),
+    /// It contradicts the chain.
+    Fork(Fork),
+    /// It is of a generation that is not the one known.
     OtherGeneration,
+    /// Too far beyond a gap to be remembered; it will come again.
     TooFarAhead,
+    /// It is for another town.
     NotForUs,
+    /// The channel is frozen by an earlier fork.
     Frozen,
 }
+
 impl Channel {
-    pub fn new(g: Generation) -> Self {
-        Self { g }
+    /// A channel on which nothing was said.
+    #[must_use]
+    pub const fn new(generation: Generation, peer_generation: Generation) -> Self {
+        Self {
+            generation,
+            sent: ChannelNumber(0),
+            sent_hash: Digest([0; 32]),
+            open: BTreeMap::new(),
+            acked: ChannelNumber(0),
+            claims: BTreeMap::new(),
+            peer_generation,
+            heard: ChannelNumber(0),
+            hashes: BTreeMap::new(),
+            beyond: BTreeMap::new(),
+            fork: None,
+        }
     }
-    pub fn is_frozen(&self) -> bool {
-        false
+
+    /// The next message, not yet signed.
+    #[must_use]
+    pub fn draft(&self, me: TownId, peer: TownId, purpose: Purpose, body: Vec<u8>) -> Unsigned {
+        let route = Route {
+            sender: me,
+            recipient: peer,
+            generation: self.generation,
+            number: self.sent.next(),
+            previous: self.sent_hash,
+            acked: self.heard(),
+        };
+        Unsigned::new(route, purpose, body)
     }
-    pub fn draft(&self, _: TownId, _: TownId, _: Purpose, _: Vec<u8>) -> Unsigned {
-        unreachable!()
+
+    /// Notes a message that was drafted here, with the entry that holds its bytes.
+    pub fn sent(&mut self, envelope: &Envelope, entry: EntryIndex) {
+        let number = envelope.header().number;
+        assert_eq!(number, self.sent.next(), "a message is sent in its turn");
+        self.sent = number;
+        self.sent_hash = envelope.hash();
+        self.open.insert(number, entry);
     }
-    pub fn sent(&mut self, _: &Envelope, _: EntryIndex) {}
-    pub fn received(&mut self, _: &Envelope, _: TownId) -> Vec<ChannelNumber> {
-        Vec::new()
+
+    /// What an arriving message, whose signature is right, is to this channel of town `me`.
+    #[must_use]
+    pub fn arrival(&self, envelope: &Envelope, me: TownId) -> Arrival {
+        let header = envelope.header();
+        if header.recipient != me {
+            return Arrival::NotForUs;
+        }
+        if self.fork.is_some() {
+            return Arrival::Frozen;
+        }
+        if header.generation != self.peer_generation {
+            return Arrival::OtherGeneration;
+        }
+        let (number, hash) = (header.number, envelope.hash());
+        let known = self.hashes.get(&number).or(self.beyond.get(&number).map(|link| &link.hash));
+        match known {
+            Some(known) if *known == hash => Arrival::Duplicate,
+            Some(known) => Arrival::Fork(Fork { number, first: *known, second: hash }),
+            None if number <= self.heard => Arrival::Old,
+            None if number.0 > self.heard.0.saturating_add(GAP_MAX) => Arrival::TooFarAhead,
+            None => self.links(number, header.previous, hash),
+        }
     }
-    pub fn arrival(&self, _: &Envelope, _: TownId) -> Arrival {
-        Arrival::New
+
+    /// Whether a message that has not come yet fits between its neighbours.
+    fn links(&self, number: ChannelNumber, previous: Digest, hash: Digest) -> Arrival {
+        let before = ChannelNumber(number.0.saturating_sub(1));
+        let known_before =
+            self.hashes.get(&before).or(self.beyond.get(&before).map(|link| &link.hash));
+        if let Some(first) = known_before.filter(|known| **known != previous) {
+            return Arrival::Fork(Fork { number: before, first: *first, second: previous });
+        }
+        match self.beyond.get(&number.next()) {
+            Some(after) if after.previous != hash => {
+                Arrival::Fork(Fork { number, first: after.previous, second: hash })
+            }
+            Some(_) | None => Arrival::New,
+        }
+    }
+
+    /// Notes an arriving message that [`Channel::arrival`] called new or a fork; the numbers of
+    /// ours that it acknowledges for good come back.
+    pub fn received(&mut self, envelope: &Envelope, me: TownId) -> Vec<ChannelNumber> {
+        match self.arrival(envelope, me) {
+            Arrival::New => {}
+            Arrival::Fork(fork) => {
+                self.fork = Some(fork);
+                return Vec::new();
+            }
+            Arrival::Duplicate
+            | Arrival::Old
+            | Arrival::OtherGeneration
+            | Arrival::TooFarAhead
+            | Arrival::NotForUs
+            | Arrival::Frozen => return Vec::new(),
+        }
+        let header = envelope.header();
+        let link = Link { previous: header.previous, hash: envelope.hash() };
+        self.beyond.insert(header.number, link);
+        // An acknowledgement of another generation, or of what was never sent, is ignored.
+        if header.acked.generation == self.generation && header.acked.number <= self.sent {
+            self.claims.insert(header.number, header.acked.number);
+        }
+        while let Some(link) = self.beyond.remove(&self.heard.next()) {
+            self.heard = self.heard.next();
+            self.hashes.insert(self.heard, link.hash);
+            if self.hashes.len() > HASHES_KEPT {
+                self.hashes.pop_first();
+            }
+        }
+        self.acknowledged()
+    }
+
+    /// Our numbers that are acknowledged by messages below which nothing is missing.
+    fn acknowledged(&mut self) -> Vec<ChannelNumber> {
+        while let Some(claim) = self.claims.first_entry() {
+            if claim.key().0 > self.heard.0.saturating_add(1) {
+                break;
+            }
+            self.acked = self.acked.max(claim.remove());
+        }
+        let mut done = Vec::new();
+        while let Some(first) = self.open.first_entry() {
+            if *first.key() > self.acked {
+                break;
+            }
+            done.push(*first.key());
+            first.remove();
+        }
+        done
+    }
+
+    /// The peer's messages up to here have all come.
+    #[must_use]
+    pub const fn heard(&self) -> Acked {
+        Acked { generation: self.peer_generation, number: self.heard }
+    }
+
+    /// Our generation.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The peer's generation.
+    #[must_use]
+    pub const fn peer_generation(&self) -> Generation {
+        self.peer_generation
+    }
+
+    /// Our messages that are not acknowledged yet, and the entries that hold their bytes.
+    pub fn open(&self) -> impl Iterator<Item = (&ChannelNumber, &EntryIndex)> {
+        self.open.iter()
+    }
+
+    /// The number of our last message.
+    #[must_use]
+    pub const fn last_sent(&self) -> ChannelNumber {
+        self.sent
+    }
+
+    /// Whether messages are missing between some that came.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        !self.beyond.is_empty()
+    }
+
+    /// The fork that froze the channel.
+    #[must_use]
+    pub const fn fork(&self) -> Option<&Fork> {
+        self.fork.as_ref()
+    }
+
+    /// Whether a fork froze the channel.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.fork.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

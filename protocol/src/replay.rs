@@ -124,7 +124,7 @@ impl Replay {
                     (Some(message), Some(sent)) if sent.says(message) => match signatures {
                         Signatures::OwnJournal => Ok(()),
                         Signatures::Check => sent
-                            .check(self.ledger.meta().channel_key)
+                            .verify(self.ledger.meta().channel_key)
                             .map_err(|_| Finding::Signature),
                     },
                     (None | Some(_), _) => Err(Finding::OtherMessage),

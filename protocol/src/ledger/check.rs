@@ -73,7 +73,7 @@ fn verify(command: &Command, signers: &[PublicKey]) -> Result<(), BadSignature> 
         }
         Command::HandleEnvelope(_, received) => {
             let envelope = Envelope::decode(&received.envelope).map_err(|_| BadSignature)?;
-            envelope.verify(one()?).map(|_| ())
+            envelope.verify(one()?)
         }
         Command::TakeAgreement(signed, _) => {
             let bytes = codec::encode(&signed.agreement);

@@ -15,7 +15,7 @@ use crate::{
     date::Time,
     digest::Digest,
     directory::{Directory, Party},
-    id::{CompanyId, LinkId},
+    id::{CompanyId, Generation, LinkId},
     programme::Programme,
     refusal::Refusal,
     terms::{REFUND_DAYS_MAX, TownTerms},
@@ -138,7 +138,7 @@ impl Ledger {
         let peer = signed.agreement.peer_of(self.meta.town).ok_or(Broken::Unknown)?;
         self.agreements.insert(peer, *signed);
         if !self.channels.contains(&peer) {
-            self.channels.insert(peer, Channel::new(self.meta.generation));
+            self.channels.insert(peer, Channel::new(self.meta.generation, Generation(1)));
         }
         Ok(())
     }
