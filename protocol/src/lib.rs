@@ -12,5 +12,6 @@ pub mod codec;
 pub mod date;
 pub mod digest;
 pub mod id;
+pub mod log;
 pub mod points;
 pub mod signature;
