@@ -9,33 +9,34 @@
 extern crate alloc;
 
 pub mod codec;
-pub mod date;
 pub mod digest;
+pub mod points;
+pub mod date;
 pub mod id;
 pub mod label;
-pub mod points;
 pub mod signature;
 
 pub mod account;
-pub mod agreement;
-pub mod catalogue;
-pub mod directory;
-pub mod intent;
 pub mod lot;
 pub mod posting;
-pub mod programme;
 pub mod terms;
+pub mod programme;
+pub mod catalogue;
+pub mod agreement;
+pub mod directory;
+pub mod intent;
 
-pub mod channel;
 pub mod envelope;
+pub mod channel;
 pub mod transfer;
 
-pub mod command;
-pub mod entry;
 pub mod key;
+pub mod command;
 pub mod refusal;
+pub mod entry;
 
-pub mod cross;
 pub mod hashed;
 pub mod ledger;
+pub mod log;
 pub mod replay;
+pub mod cross;
