@@ -1,2 +1,5 @@
 //! One town's node.
 #![forbid(unsafe_code)]
+
+pub mod guard;
+pub mod journal;
