@@ -14,3 +14,4 @@ pub mod digest;
 pub mod id;
 pub mod points;
 pub mod signature;
+pub mod text;
