@@ -35,7 +35,10 @@ pub const MEDIA_TYPE: &str = "application/problem+json; charset=utf-8";
 
 /// An answer that says what is wrong. It never repeats what the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Occurrence>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Occurrence {
     line: CatalogueLine,
     detail: Cow<'static, str>,
     detail_en: Cow<'static, str>,
@@ -45,63 +48,63 @@ pub struct Problem {
 impl Problem {
     /// The problem of a line, with the line's own words as detail.
     #[must_use]
-    pub const fn new(line: CatalogueLine) -> Self {
-        Self {
-            line,
-            detail: Cow::Borrowed(line.ja),
-            detail_en: Cow::Borrowed(line.en),
-            retry_after: None,
-        }
+    pub fn new(line: CatalogueLine) -> Self {
+        let (detail, detail_en) = (Cow::Borrowed(line.ja), Cow::Borrowed(line.en));
+        Self(Box::new(Occurrence { line, detail, detail_en, retry_after: None }))
     }
 
     /// With words for this occurrence. They must hold nothing that the caller sent.
     #[must_use]
     pub fn with_detail(
-        self,
+        mut self,
         ja: impl Into<Cow<'static, str>>,
         en: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { detail: ja.into(), detail_en: en.into(), ..self }
+        self.0.detail = ja.into();
+        self.0.detail_en = en.into();
+        self
     }
 
     /// With the name of the field, which is ours and not the caller's.
     #[must_use]
     pub fn in_field(self, field: &'static str) -> Self {
-        let ja = format!("{}(項目: {field})", self.line.ja);
-        let en = format!("{} (field: {field})", self.line.en);
+        let ja = format!("{}(項目: {field})", self.0.line.ja);
+        let en = format!("{} (field: {field})", self.0.line.en);
         self.with_detail(ja, en)
     }
 
     /// With a time after which asking again makes sense; rounded up to whole seconds.
     #[must_use]
-    pub fn retry_after(self, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..self }
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
     }
 
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        self.line.code
+        self.0.line.code
     }
 
     /// The HTTP status; 500 if the line has none that exists.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.line.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.line.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The JSON text of the answer.
     #[must_use]
     pub fn json(&self) -> String {
+        let Occurrence { line, detail, detail_en, retry_after: _ } = &*self.0;
         let body = ProblemBody {
-            kind: format!("urn:jichi:problem:{}", self.line.code),
-            title: self.line.ja,
-            status: self.line.status,
-            detail: &self.detail,
-            detail_en: &self.detail_en,
-            code: self.line.code,
-            next_act: self.line.next_ja,
-            next_act_en: self.line.next_en,
+            kind: format!("urn:jichi:problem:{}", line.code),
+            title: line.ja,
+            status: line.status,
+            detail,
+            detail_en,
+            code: line.code,
+            next_act: line.next_ja,
+            next_act_en: line.next_en,
         };
         serde_json::to_string(&body).unwrap_or_default()
     }
@@ -138,7 +141,7 @@ impl IntoResponse for Problem {
             let challenge = HeaderValue::from_static("Bearer realm=\"jichi\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.0.retry_after {
             let part = u64::from(wait.subsec_nanos() > 0);
             let seconds = wait.as_secs().saturating_add(part).max(1);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

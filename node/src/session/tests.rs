@@ -1,7 +1,7 @@
 use super::*;
 
 fn at(minutes: u64) -> Monotonic {
-    Monotonic(Duration::from_secs(minutes * 60))
+    Monotonic(Duration::from_mins(minutes))
 }
 
 fn token(n: u8) -> Token {

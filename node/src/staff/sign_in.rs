@@ -128,7 +128,7 @@ impl SignIn {
             lock(&self.staff).by_login(&login).map(|(number, o)| (number, o.password.clone()))
         });
         let (number, hash) = known.unzip();
-        let verdict = match self.pool.verify(password, hash).await {
+        let verdict = match self.pool.verify(password, hash.clone()).await {
             Ok(verdict) => verdict,
             Err(refused) => {
                 lock(&self.throttle).forgive(who);
@@ -138,12 +138,18 @@ impl SignIn {
         let (Verdict::Right, Some(officer)) = (verdict, number) else {
             return Err(SignInRefused::Failed);
         };
-        if lock(&self.staff).roles_on(officer, today).is_empty() {
+        let token = Token::random()?;
+        let staff = lock(&self.staff);
+        let now_in_list = staff.officer(officer);
+        // The password may have been changed while this one was compared. The list stays locked
+        // until the session is open, so that `replace` finds it.
+        let changed = now_in_list.map(|officer| &officer.password) != hash.as_ref();
+        if changed || staff.roles_on(officer, today).is_empty() {
             return Err(SignInRefused::Failed);
         }
-        lock(&self.throttle).forgive(who);
-        let token = Token::random()?;
         lock(&self.sessions).open(officer, &token, now);
+        drop(staff);
+        lock(&self.throttle).forgive(who);
         Ok(Opened { officer, token })
     }
 
