@@ -3,3 +3,9 @@
 
 pub mod guard;
 pub mod journal;
+pub mod api;
+pub mod clock;
+pub mod password;
+pub mod session;
+pub mod staff;
+pub mod throttle;

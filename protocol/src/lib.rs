@@ -13,6 +13,7 @@ pub mod digest;
 pub mod points;
 pub mod date;
 pub mod id;
+pub mod text;
 pub mod label;
 pub mod signature;
 
