@@ -1,3 +1,5 @@
+//! Dates, against a calendar worked by hand.
+
 use super::*;
 use alloc::string::ToString;
 

@@ -1,3 +1,5 @@
+//! Ids and their check digits.
+
 use super::*;
 use alloc::string::ToString;
 
