@@ -157,7 +157,7 @@ impl Channel {
             return Arrival::OtherGeneration;
         }
         let (number, hash) = (header.number, envelope.hash());
-        let known = self.hashes.get(&number).or(self.beyond.get(&number).map(|link| &link.hash));
+        let known = self.hash_of(&number);
         match known {
             Some(known) if *known == hash => Arrival::Duplicate,
             Some(known) => Arrival::Fork(Fork { number, first: *known, second: hash }),
@@ -167,11 +167,15 @@ impl Channel {
         }
     }
 
+    fn hash_of(&self, number: &ChannelNumber) -> Option<&Digest> {
+        let beyond = || self.beyond.get(number).map(|link| &link.hash);
+        self.hashes.get(number).or_else(beyond)
+    }
+
     /// Whether a message that has not come yet fits between its neighbours.
     fn links(&self, number: ChannelNumber, previous: Digest, hash: Digest) -> Arrival {
         let before = ChannelNumber(number.0.saturating_sub(1));
-        let known_before =
-            self.hashes.get(&before).or(self.beyond.get(&before).map(|link| &link.hash));
+        let known_before = self.hash_of(&before);
         if let Some(first) = known_before.filter(|known| **known != previous) {
             return Arrival::Fork(Fork { number: before, first: *first, second: previous });
         }

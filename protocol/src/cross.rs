@@ -71,6 +71,7 @@ fn noted(entry: EntryIndex, envelope: Envelope) -> Noted {
 
 /// Where two logs contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are few, and they are evidence")]
 pub enum Contradiction {
     /// The receiver has a message that the sender's log never sent. The signature in it proves
     /// who signed it.

@@ -1,0 +1,309 @@
+//! The engine: one writer decides, batches, makes durable and answers.
+//!
+//! A batch is decided and applied in memory while the one before it is on its way to the disk;
+//! one write and one sync make it durable, and only then does anything decided on it go out.
+
+pub mod commit;
+pub mod start;
+pub mod snapshot;
+pub mod writer;
+
+use std::sync::{
+    Arc, PoisonError, RwLock, RwLockReadGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+    mpsc,
+};
+
+use jichi_protocol::{
+    command::Command,
+    entry::{Entry, StoredEntry, Submission},
+    id::{AccountId, ChannelNumber, EntryIndex, TownId},
+    ledger::{Checked, Ledger},
+    log::{checkpoint::Origin, note::VerifierKey},
+    refusal::Refusal,
+};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::{journal::reader::Reader, rows::Rows};
+
+/// Commands that wait for the writer at most; what comes beyond is shed before the queue.
+pub const QUEUE_MAX: usize = 4_096;
+/// Entries in one batch at most.
+pub const BATCH_ENTRIES_MAX: usize = 512;
+
+/// An entry that is durable, with the bytes and the checkpoint that prove it.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The entry.
+    pub entry: Arc<Entry>,
+    /// Its two halves.
+    pub stored: Arc<StoredEntry>,
+    /// The signed checkpoint over the log up to its batch, or a later one.
+    pub checkpoint: Arc<str>,
+}
+
+/// What the engine answers, once everything it rests on is durable.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// The entry that the command made, now or before.
+    Entry(Committed),
+    /// A message that came before; nothing is new.
+    Heard,
+    /// Refused, and not remembered.
+    Rejected(Refusal),
+}
+
+/// Why the engine took no command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// A signature in it does not fit.
+    #[error("a signature does not fit")]
+    BadSignature,
+    /// The ledger knows nobody who could have signed it.
+    #[error("no signer: {}", .0.code())]
+    NoSigner(Refusal),
+    /// Too many commands wait.
+    #[error("too many commands wait; try again in a moment")]
+    Overloaded,
+    /// The clock is doubtful; nothing is written until it is confirmed.
+    #[error("the clock is doubtful; nothing is written until two of three confirm it")]
+    ClockDoubtful,
+    /// The disk is full; nothing is written until there is room.
+    #[error("the disk is full; nothing is written until there is room")]
+    StorageFull,
+    /// The node stops, or the answer is lost: the result is not known; ask by the key.
+    #[error("the result is not known; ask by the key")]
+    Unknown,
+}
+
+/// The engine cannot go on: state in memory may be ahead of the disk. The process aborts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Halted(&'static str);
+
+/// A command on its way to the writer.
+#[derive(Debug)]
+struct Work {
+    checked: Checked,
+    answer: oneshot::Sender<Result<Answer, NotTaken>>,
+}
+
+/// What became durable: for the index, for the courier, for pages that wait.
+#[derive(Debug, Clone)]
+pub struct Durable {
+    /// The entry.
+    pub committed: Committed,
+    /// The message that has to go out.
+    pub sent: Option<(TownId, ChannelNumber)>,
+}
+
+/// What writer, committer and askers share.
+#[derive(Debug)]
+struct Shared {
+    ledger: RwLock<Ledger>,
+    /// How many entries are durable.
+    durable: watch::Sender<u64>,
+    /// The newest checkpoint that is durable.
+    checkpoint: RwLock<Arc<str>>,
+    flags: Flags,
+    rows: Rows,
+    reader: Reader,
+    origin: Origin,
+    log_key: VerifierKey,
+}
+
+/// Why no command is taken at the moment, and what is counted.
+#[derive(Debug, Default)]
+struct Flags {
+    storage_full: AtomicBool,
+    clock_doubtful: AtomicBool,
+    stopping: AtomicBool,
+    batches: AtomicU64,
+    entries: AtomicU64,
+}
+
+/// What the engine has counted since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Batches that were made durable.
+    pub batches: u64,
+    /// Entries in them.
+    pub entries: u64,
+}
+
+/// The way to the engine. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    queue: mpsc::SyncSender<Work>,
+    news: broadcast::Sender<Durable>,
+}
+
+impl Engine {
+    /// Checks the command's signatures here, on the caller's core, submits it, and waits until
+    /// the answer is durable.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; after [`NotTaken::Unknown`] the same key asks for the result.
+    pub async fn submit(&self, submission: Submission) -> Result<Answer, NotTaken> {
+        if self.shared.flags.storage_full.load(Ordering::Relaxed) {
+            return Err(NotTaken::StorageFull);
+        }
+        let signers = self.ledger().signers(&submission.command).map_err(NotTaken::NoSigner)?;
+        let checked = Checked::new(submission, signers).map_err(|_| NotTaken::BadSignature)?;
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Work { checked, answer }).map_err(|error| match error {
+            mpsc::TrySendError::Full(_) => NotTaken::Overloaded,
+            mpsc::TrySendError::Disconnected(_) => NotTaken::Unknown,
+        })?;
+        answered.await.unwrap_or(Err(NotTaken::Unknown))
+    }
+
+    /// Asks the ledger something; the answer is released when what it rests on is durable.
+    ///
+    /// # Errors
+    /// [`NotTaken::Unknown`] when the node stops.
+    pub async fn read<T>(&self, ask: impl FnOnce(&Ledger) -> T) -> Result<T, NotTaken> {
+        let (value, next) = {
+            let ledger = self.ledger();
+            (ask(&ledger), ledger.meta().next)
+        };
+        self.durable_up_to(next).await?;
+        Ok(value)
+    }
+
+    /// Waits until every entry before `next` is durable.
+    ///
+    /// # Errors
+    /// [`NotTaken::Unknown`] when the node stops.
+    pub async fn durable_up_to(&self, next: EntryIndex) -> Result<(), NotTaken> {
+        let mut durable = self.shared.durable.subscribe();
+        durable.wait_for(|count| *count >= next.0).await.map(|_| ()).map_err(|_| NotTaken::Unknown)
+    }
+
+    fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        // A writer that panics aborts the process, so a poisoned lock is never seen.
+        self.shared.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many entries are durable.
+    #[must_use]
+    pub fn durable(&self) -> EntryIndex {
+        EntryIndex(*self.shared.durable.borrow())
+    }
+
+    /// The newest durable checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> Arc<str> {
+        let checkpoint = self.shared.checkpoint.read();
+        Arc::clone(&checkpoint.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What becomes durable from now on. A listener that lags reads the journal.
+    #[must_use]
+    pub fn news(&self) -> broadcast::Receiver<Durable> {
+        self.news.subscribe()
+    }
+
+    /// The durable journal.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    /// The hashes of the log's tree.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.shared.rows
+    }
+
+    /// The key that the log's checkpoints are signed with.
+    #[must_use]
+    pub fn log_key(&self) -> &VerifierKey {
+        &self.shared.log_key
+    }
+
+    /// The log's origin.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.shared.origin
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let flags = &self.shared.flags;
+        Counts {
+            batches: flags.batches.load(Ordering::Relaxed),
+            entries: flags.entries.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether the disk is full, so that nothing is written.
+    #[must_use]
+    pub fn storage_full(&self) -> bool {
+        self.shared.flags.storage_full.load(Ordering::Relaxed)
+    }
+
+    /// Whether the clock is doubtful, so that nothing is written.
+    #[must_use]
+    pub fn clock_doubtful(&self) -> bool {
+        self.shared.flags.clock_doubtful.load(Ordering::Relaxed)
+    }
+}
+
+/// The accounts that an entry concerns, for the index of histories.
+#[must_use]
+pub fn concerned(entry: &Entry) -> Vec<AccountId> {
+    use jichi_protocol::{entry::Outcome, posting::Posting};
+    let mut accounts = Vec::new();
+    let mut note = |account: AccountId| {
+        if !accounts.contains(&account) {
+            accounts.push(account);
+        }
+    };
+    if let Outcome::Done(effect) = &entry.outcome {
+        for posting in effect.postings.as_slice() {
+            if let Posting::Lots { holder, .. } = posting {
+                note(*holder);
+            }
+        }
+    }
+    if let Some(account) = account_of(&entry.submission.command) {
+        note(account);
+    }
+    accounts
+}
+
+/// The account that a command names itself.
+fn account_of(command: &Command) -> Option<AccountId> {
+    match command {
+        Command::OpenAccount(_, opening) => Some(opening.account),
+        Command::SetAccountState(_, change) => Some(change.account),
+        Command::LinkCompany(_, link) => Some(link.account),
+        Command::SetPreset(_, setting) => Some(setting.account),
+        Command::IssueHandle(_, issue) => Some(issue.account),
+        Command::Grant(_, private) | Command::ProposeGrant(_, private) => Some(private.account),
+        Command::Pay(_, payer) => Some(payer.account),
+        Command::PickTown(_, pick) => Some(pick.account),
+        Command::Offer(_, private) => Some(private.account),
+        Command::OpenTown(..)
+        | Command::TakeDirectory(..)
+        | Command::TakeCatalogue(..)
+        | Command::SetProgramme(..)
+        | Command::SetTerms(..)
+        | Command::TakeAgreement(..)
+        | Command::SetMerchant(..)
+        | Command::SetTerminal(..)
+        | Command::DecideProposal(..)
+        | Command::Void(..)
+        | Command::Refund(..)
+        | Command::TurnDay(..)
+        | Command::Lapse(..)
+        | Command::Convert(..)
+        | Command::SweepUnassigned(..)
+        | Command::HandleEnvelope(..)
+        | Command::Withdraw(..)
+        | Command::HashState(..) => None,
+    }
+}

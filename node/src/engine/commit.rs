@@ -1,0 +1,162 @@
+//! The committer: makes one batch durable after the other, and then lets go what rests on it.
+
+use std::{
+    fs,
+    sync::{Arc, PoisonError, atomic::Ordering, mpsc::Receiver},
+    thread,
+    time::Duration,
+};
+
+use jichi_protocol::entry::StoredEntry;
+use tokio::sync::broadcast;
+
+use super::{
+    Answer, Committed, Durable, Halted, NotTaken, Shared,
+    writer::{Batch, Made, Release, Released},
+};
+use crate::journal::{Journal, damage::AppendError};
+
+/// How long the committer waits before it tries a full disk again.
+const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);
+/// How many snapshots are kept.
+const SNAPSHOTS_KEPT: usize = 2;
+
+/// The committer's own state.
+#[derive(Debug)]
+pub(super) struct Committer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) journal: Journal,
+    pub(super) news: broadcast::Sender<Durable>,
+    pub(super) snapshots: std::path::PathBuf,
+}
+
+impl Committer {
+    /// Runs until the writer ends, then closes the journal in order.
+    pub(super) fn run(mut self, batches: &Receiver<Batch>) -> Result<(), Halted> {
+        while let Ok(batch) = batches.recv() {
+            if !batch.entries.is_empty() {
+                self.append(&batch)?;
+            }
+            self.publish(&batch)?;
+            self.release(batch.releases, &batch.entries);
+            if let Some(snapshot) = &batch.snapshot
+                && let Err(error) = self.keep(snapshot)
+            {
+                // A snapshot only makes the next start quicker.
+                tracing::warn!(%error, "no snapshot was written");
+            }
+        }
+        self.journal.close().map_err(|_| Halted("the journal was not closed in order"))
+    }
+
+    /// Makes a batch durable; on a full disk it waits for room, for nothing was written.
+    fn append(&mut self, batch: &Batch) -> Result<(), Halted> {
+        let entries: Vec<&[u8]> = batch.entries.iter().map(|made| made.bytes.as_slice()).collect();
+        let checkpoint = batch.checkpoint.as_deref().unwrap_or_default().as_bytes();
+        let full = &self.shared.flags.storage_full;
+        loop {
+            match self.journal.append(&entries, checkpoint) {
+                // A crash here: on disk, unanswered. Replay applies it; the shop asks again.
+                Ok(_) => {
+                    full.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(AppendError::DiskFull(bytes)) => {
+                    if !full.swap(true, Ordering::Relaxed) {
+                        tracing::error!(
+                            bytes,
+                            "the disk is full: nothing is written until there is room"
+                        );
+                    }
+                    thread::sleep(DISK_FULL_PAUSE);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the journal halts");
+                    return Err(Halted("a write or sync of the journal failed"));
+                }
+            }
+        }
+    }
+
+    /// Raises the durable index: from here on, reads of this state are answered.
+    fn publish(&self, batch: &Batch) -> Result<(), Halted> {
+        let Some(last) = batch.entries.last() else { return Ok(()) };
+        let leaves: Vec<_> = batch.entries.iter().map(|made| made.leaf).collect();
+        self.shared.rows.append(&leaves).map_err(|error| {
+            tracing::error!(%error, "the rows of the tree cannot be written");
+            Halted("the rows of the tree cannot be written")
+        })?;
+        let checkpoint: Arc<str> = batch.checkpoint.as_deref().unwrap_or_default().into();
+        *self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = checkpoint;
+        let flags = &self.shared.flags;
+        flags.batches.fetch_add(1, Ordering::Relaxed);
+        flags.entries.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
+        self.shared.durable.send_replace(last.entry.index.next().0);
+        for made in &batch.entries {
+            // Nobody may be listening.
+            let _ = self.news.send(Durable { committed: self.committed(made), sent: made.sent });
+        }
+        Ok(())
+    }
+
+    fn committed(&self, made: &Made) -> Committed {
+        let checkpoint = self.shared.checkpoint.read().unwrap_or_else(PoisonError::into_inner);
+        Committed {
+            entry: Arc::clone(&made.entry),
+            stored: Arc::clone(&made.stored),
+            checkpoint: Arc::clone(&checkpoint),
+        }
+    }
+
+    fn release(&self, releases: Vec<Release>, entries: &[Made]) {
+        for Release { what, answer } in releases {
+            let answered = match what {
+                Released::Heard => Ok(Answer::Heard),
+                Released::Rejected(refusal) => Ok(Answer::Rejected(refusal)),
+                Released::Entry(index) => {
+                    let made = entries.iter().find(|made| made.entry.index == index);
+                    match made {
+                        Some(made) => Ok(Answer::Entry(self.committed(made))),
+                        None => self.shared.committed(index).map(Answer::Entry),
+                    }
+                }
+            };
+            // Who asked may have gone away; the key asks for the answer again.
+            let _ = answer.send(answered);
+        }
+    }
+
+    fn keep(&self, snapshot: &super::snapshot::Snapshot) -> std::io::Result<()> {
+        snapshot.write(&self.snapshots)?;
+        let mut files: Vec<_> =
+            fs::read_dir(&self.snapshots)?.flatten().map(|file| file.path()).collect();
+        files.sort();
+        let old = files.len().saturating_sub(SNAPSHOTS_KEPT);
+        files.iter().take(old).try_for_each(fs::remove_file)
+    }
+}
+
+impl Shared {
+    /// An entry that is durable already, from the journal.
+    pub(super) fn committed(
+        &self,
+        index: jichi_protocol::id::EntryIndex,
+    ) -> Result<Committed, NotTaken> {
+        let read = || {
+            let bytes = self.reader.entry(self.reader.locate(index).ok()?).ok()?;
+            let stored: StoredEntry = jichi_protocol::codec::decode(&bytes).ok()?;
+            let entry = stored.open().ok()?;
+            Some((entry, stored))
+        };
+        let Some((entry, stored)) = read() else {
+            tracing::error!(%index, "an entry of the journal cannot be read");
+            return Err(NotTaken::Unknown);
+        };
+        let checkpoint = self.checkpoint.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Committed {
+            entry: Arc::new(entry),
+            stored: Arc::new(stored),
+            checkpoint: Arc::clone(&checkpoint),
+        })
+    }
+}
