@@ -1,3 +1,5 @@
+//! Keys of commands, right and wrong.
+
 use axum::{
     Router,
     body::{Body, to_bytes},
