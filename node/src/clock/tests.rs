@@ -1,3 +1,5 @@
+//! Made-up readings of both clocks.
+
 use super::*;
 
 const NOON: u64 = 1_795_489_200_000;

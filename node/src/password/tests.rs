@@ -1,3 +1,5 @@
+//! Passwords, hashes and the pool.
+
 use super::*;
 
 fn secret(text: &str) -> SecretString {

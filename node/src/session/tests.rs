@@ -1,3 +1,5 @@
+//! Sessions, cookies and form tokens.
+
 use super::*;
 
 fn at(minutes: u64) -> Monotonic {

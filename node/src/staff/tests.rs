@@ -1,3 +1,5 @@
+//! The staff list, its file, and signing in.
+
 use std::{fs, net::IpAddr, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use secrecy::SecretString;

@@ -1,3 +1,5 @@
+//! The delay for wrong passwords.
+
 use super::*;
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));

@@ -1,3 +1,5 @@
+//! Typed text, planted My Numbers, and MyKey IDs.
+
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
 use alloc::{format, string::ToString, vec::Vec};

@@ -1,3 +1,5 @@
+//! Bodies that are right, and every way in which one is wrong.
+
 use axum::{Router, routing::post};
 use serde_json::Value;
 use tower::ServiceExt as _;

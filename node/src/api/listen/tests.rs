@@ -1,3 +1,5 @@
+//! A listener under load, under attack, and at its end.
+
 use axum::routing::{get, post};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

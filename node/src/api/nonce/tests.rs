@@ -1,3 +1,5 @@
+//! Nonces are taken once, and memory is bounded.
+
 use super::*;
 
 const END: Time = Time(300_000);

@@ -1,3 +1,5 @@
+//! Problems as they go out, and the catalogue.
+
 use std::collections::BTreeSet;
 
 use axum::{body::to_bytes, extract::Request, routing::get};

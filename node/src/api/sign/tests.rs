@@ -1,3 +1,5 @@
+//! Signed requests, the vectors of the RFCs, and every change on the way.
+
 use axum::http::Request;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
