@@ -186,6 +186,14 @@ impl Engine {
         self.shared.ledger.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// An entry that is durable, from the journal.
+    ///
+    /// # Errors
+    /// [`NotTaken::Unknown`] if it is not there, or cannot be read.
+    pub fn committed(&self, index: EntryIndex) -> Result<Committed, NotTaken> {
+        self.shared.committed(index)
+    }
+
     /// How many entries are durable.
     #[must_use]
     pub fn durable(&self) -> EntryIndex {

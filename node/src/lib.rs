@@ -5,12 +5,16 @@
 pub mod clock;
 pub mod guard;
 pub mod journal;
+pub mod vault;
 pub mod rows;
 pub mod engine;
+pub mod index;
 
 pub mod password;
+pub mod person;
 pub mod session;
 pub mod staff;
 pub mod throttle;
+pub mod town;
 
 pub mod api;

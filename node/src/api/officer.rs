@@ -1,0 +1,477 @@
+//! What officers do: accounts, shops, terminals, programmes, grants, agreements, catalogue.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, Path, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use jichi_protocol::{
+    account::{HolderClass, HolderState},
+    agreement::{Agreement, Movable, Seal, SignedAgreement},
+    codec,
+    command::{
+        AccountOpening, AccountStateChange, Actor, ByOfficer, Command, GrantPrivate, GrantShared,
+        InUse, MerchantSetting, Nothing, ProposalDecision, TerminalSetting, Verdict,
+    },
+    digest::Digest,
+    entry::Submission,
+    id::{AccountId, MerchantId, OfficerId, ProgrammeId, TerminalId},
+    key::{ClientKey, OperationKey},
+    label::Label,
+    text::{FreeText, mykey::MyKeyName},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    answer::{self, Done, NoEntry},
+    body::{PasswordBody, StrictJson, TextBody},
+    caller::{Officer, today},
+    idempotency::IdempotencyKey,
+    payment::points,
+    problem::{Problem, edge::EdgeProblem},
+    resident::invalid,
+};
+use crate::{
+    clock,
+    password::PasswordOf,
+    person::{self, PersonError},
+    staff::Role,
+    town::Town,
+};
+
+/// The routes of the staff's listener.
+pub fn routes() -> Router<Town> {
+    Router::new()
+        .route("/v1/staff/sessions", post(open_session))
+        .route("/v1/accounts", post(open_account))
+        .route("/v1/accounts/{account}/state", post(set_state))
+        .route("/v1/merchants", post(set_merchant))
+        .route("/v1/terminals", post(set_terminal))
+        .route("/v1/grants", post(grant))
+        .route("/v1/proposals", post(propose).get(proposals))
+        .route("/v1/proposals/{id}/decision", post(decide))
+        .route("/v1/agreements/seal", post(seal))
+        .route("/v1/agreements", post(agree))
+        .route("/v1/operations/{key}", get(super::payment::operation))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInBody {
+    login: String,
+    password: PasswordBody,
+}
+
+#[derive(Serialize)]
+struct SessionAnswer {
+    officer: u32,
+    token: String,
+}
+
+async fn open_session(
+    State(town): State<Town>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    StrictJson(body): StrictJson<SignInBody>,
+) -> Result<Response, Problem> {
+    let now = clock::monotonic();
+    let opened =
+        town.staff().open(&body.login, body.password.0, address.ip(), now, today()).await?;
+    let token = opened.token.text().to_string();
+    let cookie = opened.token.cookie(town.cookies());
+    let answer = SessionAnswer { officer: opened.officer.0, token };
+    Ok(([(axum::http::header::SET_COOKIE, cookie)], Json(answer)).into_response())
+}
+
+fn keyed(key: ClientKey, command: Command) -> Submission {
+    Submission { key: Some(OperationKey::Client(key)), command, evidence: None }
+}
+
+async fn submit(town: &Town, key: ClientKey, command: Command) -> Result<Committed, NoEntry> {
+    answer::submit(town.engine(), keyed(key, command)).await
+}
+
+use crate::engine::Committed;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ClassBody {
+    Resident,
+    Visitor,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountBody {
+    class: ClassBody,
+    name: TextBody,
+    password: PasswordBody,
+    /// The MyKey ID of a visitor's base town, with its code; a resident gets a new one.
+    mykey_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AccountAnswer {
+    account: String,
+    mykey_id: String,
+}
+
+/// Opens an account at the desk, and issues the MyKey ID.
+async fn open_account(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<AccountBody>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let officer = officer.require(Role::Desk)?;
+    let class = match body.class {
+        ClassBody::Resident => HolderClass::Resident,
+        ClassBody::Visitor => HolderClass::Visitor,
+    };
+    let mykey = match body.mykey_id {
+        Some(typed) => typed.parse::<MyKeyName>().map_err(|_| invalid("mykey_id"))?,
+        None => person::new_mykey(town.id()).map_err(|_| EdgeProblem::Internal)?,
+    };
+    let account = AccountId::derived("jichi/account/v1", key.bytes());
+    let hash = town.pool().hash(PasswordOf::Resident, body.password.0).await;
+    let hash = hash.map_err(|_| EdgeProblem::Overloaded)?;
+    let hash = hash.map_err(|_| invalid("password"))?;
+    let name: FreeText = body.name.0;
+    // Vault first, then the entry: a crash between leaves a record that nothing names.
+    let mykey = town.people().enrol(account, mykey, name.as_str(), &hash).await;
+    let mykey = mykey.map_err(person_problem)?;
+    let actor = Actor::Officer(officer);
+    let command = Command::OpenAccount(Nothing {}, AccountOpening { account, class, actor });
+    let committed = submit(&town, key, command).await?;
+    let answer = AccountAnswer { account: account.to_string(), mykey_id: mykey.text() };
+    Ok(Done::over(&committed, answer))
+}
+
+fn person_problem(error: PersonError) -> Problem {
+    match error {
+        PersonError::Taken => Problem::from(jichi_protocol::refusal::Refusal::Exists),
+        PersonError::Put(_) => EdgeProblem::StorageFull.into(),
+        PersonError::Get(_) | PersonError::Form => EdgeProblem::Internal.into(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StateBody {
+    Open,
+    Frozen,
+    Closed,
+    Deceased,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountStateBody {
+    state: StateBody,
+}
+
+async fn set_state(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    Path(account): Path<String>,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<AccountStateBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::Desk)?;
+    let account: AccountId = account.parse().map_err(|_| EdgeProblem::NotFound)?;
+    let state = match body.state {
+        StateBody::Open => HolderState::Open,
+        StateBody::Frozen => HolderState::Frozen,
+        StateBody::Closed => HolderState::Closed,
+        StateBody::Deceased => HolderState::Deceased,
+    };
+    let change = AccountStateChange { account, state, actor: Actor::Officer(officer) };
+    let committed = submit(&town, key, Command::SetAccountState(Nothing {}, change)).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum InUseBody {
+    Active,
+    Suspended,
+}
+
+impl From<InUseBody> for InUse {
+    fn from(body: InUseBody) -> Self {
+        match body {
+            InUseBody::Active => Self::Active,
+            InUseBody::Suspended => Self::Suspended,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MerchantBody {
+    merchant: u32,
+    name: TextBody,
+    state: InUseBody,
+}
+
+/// A public name. It passes the rule against 12-digit numbers as free text, too.
+pub(super) fn label(text: &TextBody) -> Result<Label, Problem> {
+    text.0.as_str().parse().map_err(|_| invalid("name"))
+}
+
+async fn set_merchant(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<MerchantBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::MerchantOfficer)?;
+    let setting = MerchantSetting {
+        merchant: MerchantId(body.merchant),
+        name: label(&body.name)?,
+        state: body.state.into(),
+    };
+    let committed = submit(&town, key, Command::SetMerchant(setting, by(officer))).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TerminalBody {
+    terminal: u32,
+    merchant: u32,
+    public_key: String,
+    state: InUseBody,
+}
+
+async fn set_terminal(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<TerminalBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::MerchantOfficer)?;
+    let setting = TerminalSetting {
+        terminal: TerminalId(body.terminal),
+        merchant: MerchantId(body.merchant),
+        key: body.public_key.parse().map_err(|_| invalid("public_key"))?,
+        state: body.state.into(),
+    };
+    let committed = submit(&town, key, Command::SetTerminal(setting, by(officer))).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantBody {
+    programme: u32,
+    account: Option<String>,
+    mykey_id: Option<String>,
+    points: u64,
+    /// Activity or date, and kind: with programme and recipient it is granted once.
+    activity: TextBody,
+}
+
+/// The two halves of a grant; the recipient by account or MyKey ID, never by a guess.
+fn grant_parts(
+    town: &Town,
+    body: &GrantBody,
+    maker: OfficerId,
+) -> Result<(GrantShared, GrantPrivate), Problem> {
+    let account = match (&body.account, &body.mykey_id) {
+        (Some(account), None) => account.parse().map_err(|_| invalid("account"))?,
+        (None, Some(typed)) => {
+            let name: MyKeyName = typed.parse().map_err(|_| invalid("mykey_id"))?;
+            let unknown = jichi_protocol::refusal::Refusal::UnknownAccount;
+            town.people().account(&name).ok_or(unknown)?
+        }
+        (Some(_) | None, _) => return Err(EdgeProblem::MissingField.into()),
+    };
+    let shared =
+        GrantShared { programme: ProgrammeId(body.programme), points: points(body.points)? };
+    let activity = Digest::of(&[body.activity.0.as_str().as_bytes()]);
+    Ok((shared, GrantPrivate { account, activity, maker }))
+}
+
+async fn grant(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<GrantBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::GrantMaker)?;
+    let (shared, private) = grant_parts(&town, &body, officer)?;
+    let committed = submit(&town, key, Command::Grant(shared, private)).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+#[derive(Serialize)]
+struct ProposalAnswer {
+    proposal: String,
+}
+
+/// A grant above the limit, for a second officer to decide.
+async fn propose(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<GrantBody>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let officer = officer.require(Role::GrantMaker)?;
+    let (shared, private) = grant_parts(&town, &body, officer)?;
+    let committed = submit(&town, key, Command::ProposeGrant(shared, private)).await?;
+    let proposal = key.payment().to_string();
+    Ok(Done::over(&committed, ProposalAnswer { proposal }))
+}
+
+#[derive(Serialize)]
+struct ProposalView {
+    proposal: String,
+    programme: u32,
+    account: String,
+    points: u64,
+    maker: u32,
+}
+
+async fn proposals(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+) -> Result<Response, NoEntry> {
+    officer.require(Role::Approver)?;
+    let waiting = answer::read(town.engine(), |ledger| {
+        let view = |(id, proposal): (&jichi_protocol::id::ProposalId, &jichi_protocol::ledger::Proposal)| ProposalView {
+            proposal: id.to_string(),
+            programme: proposal.shared.programme.0,
+            account: proposal.private.account.to_string(),
+            points: proposal.shared.points.get(),
+            maker: proposal.private.maker.0,
+        };
+        ledger.proposals().map(view).collect::<Vec<_>>()
+    });
+    Ok(Json(waiting.await?).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum VerdictBody {
+    Approve,
+    Reject,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionBody {
+    verdict: VerdictBody,
+}
+
+async fn decide(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    Path(proposal): Path<String>,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<DecisionBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let approver = officer.require(Role::Approver)?;
+    let verdict = match body.verdict {
+        VerdictBody::Approve => Verdict::Approve,
+        VerdictBody::Reject => Verdict::Reject,
+    };
+    let proposal = proposal.parse().map_err(|_| EdgeProblem::NotFound)?;
+    let decision = ProposalDecision { proposal, verdict, approver };
+    let committed = submit(&town, key, Command::DecideProposal(Nothing {}, decision)).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MovableBody {
+    Converted,
+    Everything,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TermsBody {
+    low: String,
+    high: String,
+    number: u32,
+    movable: MovableBody,
+    cap: u64,
+    from: String,
+    until: String,
+}
+
+impl TermsBody {
+    fn agreement(&self) -> Result<Agreement, Problem> {
+        Ok(Agreement {
+            low: self.low.parse().map_err(|_| invalid("low"))?,
+            high: self.high.parse().map_err(|_| invalid("high"))?,
+            number: self.number,
+            movable: match self.movable {
+                MovableBody::Converted => Movable::Converted,
+                MovableBody::Everything => Movable::Everything,
+            },
+            cap: points(self.cap)?,
+            from: self.from.parse().map_err(|_| invalid("from"))?,
+            until: self.until.parse().map_err(|_| invalid("until"))?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealBody {
+    key: String,
+    signature: String,
+}
+
+/// This town's signature under an agreement; the other town's officer gives it theirs.
+async fn seal(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    StrictJson(body): StrictJson<TermsBody>,
+) -> Result<Json<SealBody>, Problem> {
+    officer.require(Role::Approver)?;
+    let agreement = body.agreement()?;
+    if agreement.peer_of(town.id()).is_none() || !agreement.well_formed() {
+        return Err(jichi_protocol::refusal::Refusal::NotWellFormed.into());
+    }
+    let seal = town.seal(&codec::encode(&agreement));
+    Ok(Json(SealBody { key: seal.key.to_string(), signature: seal.signature.to_string() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgreementBody {
+    terms: TermsBody,
+    low: SealBody,
+    high: SealBody,
+}
+
+/// Takes an agreement that both towns signed.
+async fn agree(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<AgreementBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::Approver)?;
+    let sealed = |seal: &SealBody| -> Result<Seal, Problem> {
+        let key = seal.key.parse().map_err(|_| invalid("key"))?;
+        let signature = seal.signature.parse().map_err(|_| invalid("signature"))?;
+        Ok(Seal { key, signature })
+    };
+    let signed = SignedAgreement {
+        agreement: body.terms.agreement()?,
+        low: sealed(&body.low)?,
+        high: sealed(&body.high)?,
+    };
+    let committed = submit(&town, key, Command::TakeAgreement(signed, by(officer))).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+pub(super) const fn by(officer: OfficerId) -> ByOfficer {
+    ByOfficer { officer }
+}

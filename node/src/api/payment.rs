@@ -1,0 +1,317 @@
+//! What shops' terminals ask: proof of a holder, payment, void, refund, and the result of any
+//! operation, for ever.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, Path, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use jichi_protocol::{
+    command::{Command, Nothing as NothingPart, Payer, SignedPayment, SignedRefund, SignedVoid},
+    date::Time,
+    entry::{Outcome, Submission},
+    id::{MerchantId, PaymentId, TerminalId, TownId},
+    intent::{PaymentIntent, RefundIntent, VoidIntent},
+    key::{ClientKey, OperationKey},
+    points::Points,
+    signature::Signature,
+    terms::Method,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    answer::{self, Done, NoEntry},
+    body::{PasswordBody, StrictJson},
+    caller::today,
+    idempotency::IdempotencyKey,
+    problem::{Problem, edge::EdgeProblem},
+    resident::sign_in,
+};
+use crate::{
+    clock,
+    session::Token,
+    town::{Town, proof_hash},
+};
+
+/// The routes of the terminals' listener.
+pub fn routes() -> Router<Town> {
+    Router::new()
+        .route("/v1/proofs", post(prove))
+        .route("/v1/payments", post(pay))
+        .route("/v1/voids", post(void))
+        .route("/v1/refunds", post(refund))
+        .route("/v1/refunds/preview", post(preview))
+        .route("/v1/operations/{key}", get(operation))
+        .route("/v1/operations/{key}/receipt", get(receipt))
+        .route("/v1/time", get(time))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofBody {
+    terminal: u32,
+    mykey_id: String,
+    password: PasswordBody,
+}
+
+#[derive(Serialize)]
+struct ProofAnswer {
+    proof: String,
+    valid_seconds: u64,
+}
+
+/// A holder shows MyKey ID and password at a terminal; the token stands for it for ten minutes.
+async fn prove(
+    State(town): State<Town>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    StrictJson(body): StrictJson<ProofBody>,
+) -> Result<Response, NoEntry> {
+    let terminal = TerminalId(body.terminal);
+    let known = answer::read(town.engine(), |ledger| ledger.terminal(&terminal).is_some()).await?;
+    if !known {
+        return Err(EdgeProblem::UnknownTerminal.into());
+    }
+    let account = sign_in(&town, &body.mykey_id, body.password.0, address.ip()).await?;
+    let evidence = format!("password;terminal={terminal};time={}", clock::now());
+    // Durable in the vault before anything can be decided on it.
+    let evidence = town.people().evidence(account, evidence.as_bytes()).await;
+    let evidence = evidence.map_err(|_| EdgeProblem::StorageFull)?;
+    let token = Token::random().map_err(|_| EdgeProblem::Internal)?;
+    town.keep_proof(&token, (account, terminal, evidence), clock::monotonic());
+    let answer = ProofAnswer { proof: token.text().to_string(), valid_seconds: 600 };
+    Ok(Json(answer).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaymentBody {
+    merchant: u32,
+    terminal: u32,
+    points: u64,
+    total_yen: Option<u64>,
+    at: u64,
+    proof: String,
+    signature: String,
+}
+
+#[derive(Serialize)]
+struct PaymentAnswer {
+    payment: String,
+    points: u64,
+}
+
+/// A payment: the terminal signed the intent, the proof says whose points they are.
+async fn pay(
+    State(town): State<Town>,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<PaymentBody>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let hash = proof_hash(&body.proof);
+    let proof = town.proof(&hash, clock::monotonic()).ok_or(EdgeProblem::Unauthenticated)?;
+    let terminal = TerminalId(body.terminal);
+    if proof.terminal != terminal {
+        return Err(EdgeProblem::Unauthenticated.into());
+    }
+    let intent = PaymentIntent {
+        town: town.id(),
+        key,
+        merchant: MerchantId(body.merchant),
+        terminal,
+        points: points(body.points)?,
+        total_yen: body.total_yen.map(points).transpose()?,
+        at: Time(body.at),
+        proof: hash,
+    };
+    let signed = SignedPayment { intent, signature: signature(&body.signature)? };
+    let payer = Payer { account: proof.account, method: Method::Password };
+    let submission = Submission {
+        key: Some(OperationKey::Client(key)),
+        command: Command::Pay(signed, payer),
+        evidence: Some(proof.evidence),
+    };
+    let committed = answer::submit(town.engine(), submission).await?;
+    let payment = key.payment().to_string();
+    Ok(Done::over(&committed, PaymentAnswer { payment, points: body.points }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VoidBody {
+    merchant: u32,
+    terminal: u32,
+    payment: String,
+    at: u64,
+    signature: String,
+}
+
+async fn void(
+    State(town): State<Town>,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<VoidBody>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let intent = VoidIntent {
+        town: town.id(),
+        key,
+        merchant: MerchantId(body.merchant),
+        terminal: TerminalId(body.terminal),
+        payment: payment_id(&body.payment)?,
+        at: Time(body.at),
+    };
+    let signed = SignedVoid { intent, signature: signature(&body.signature)? };
+    let submission = Submission {
+        key: Some(OperationKey::Client(key)),
+        command: Command::Void(signed, NothingPart {}),
+        evidence: None,
+    };
+    let committed = answer::submit(town.engine(), submission).await?;
+    Ok(Done::over(&committed, VoidAnswer { voided: body.payment }))
+}
+
+#[derive(Serialize)]
+struct VoidAnswer {
+    voided: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundBody {
+    merchant: u32,
+    terminal: u32,
+    payment: String,
+    points: u64,
+    at: u64,
+    signature: String,
+}
+
+impl RefundBody {
+    fn intent(&self, town: TownId, key: ClientKey) -> Result<RefundIntent, Problem> {
+        Ok(RefundIntent {
+            town,
+            key,
+            merchant: MerchantId(self.merchant),
+            terminal: TerminalId(self.terminal),
+            payment: payment_id(&self.payment)?,
+            points: points(self.points)?,
+            at: Time(self.at),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct RefundAnswer {
+    refunded: u64,
+    lapsed: u64,
+}
+
+async fn refund(
+    State(town): State<Town>,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<RefundBody>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let intent = body.intent(town.id(), key)?;
+    let signed = SignedRefund { intent, signature: signature(&body.signature)? };
+    let submission = Submission {
+        key: Some(OperationKey::Client(key)),
+        command: Command::Refund(signed, NothingPart {}),
+        evidence: None,
+    };
+    let committed = answer::submit(town.engine(), submission).await?;
+    let lapsed = lapsed_in(&committed.entry.outcome);
+    Ok(Done::over(&committed, RefundAnswer { refunded: body.points, lapsed: lapsed.get() }))
+}
+
+/// Points of an entry that lapsed as they came back.
+fn lapsed_in(outcome: &Outcome) -> Points {
+    use jichi_protocol::{
+        account::{Account, Side},
+        posting::Posting,
+    };
+    let Outcome::Done(effect) = outcome else { return Points::ZERO };
+    let lapsed = effect.postings.as_slice().iter().filter_map(|posting| match posting {
+        Posting::Book { account: Account::Lapsed(_), side: Side::Credit, points } => Some(*points),
+        Posting::Book { .. } | Posting::Lots { .. } => None,
+    });
+    Points::sum(lapsed).unwrap_or(Points::MAX)
+}
+
+#[derive(Serialize)]
+struct PreviewAnswer {
+    back: u64,
+    lapses: u64,
+}
+
+/// What a refund would do, to be confirmed at the till before it is sent.
+async fn preview(
+    State(town): State<Town>,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<RefundBody>,
+) -> Result<Response, NoEntry> {
+    let intent = body.intent(town.id(), key)?;
+    let preview = answer::read(town.engine(), |ledger| ledger.preview_refund(&intent)).await??;
+    let answer = PreviewAnswer { back: preview.back.get(), lapses: preview.lapses.get() };
+    Ok(Json(answer).into_response())
+}
+
+#[derive(Serialize)]
+struct OperationAnswer {
+    kind: &'static str,
+}
+
+/// The result of an operation by its key: the key is known only to who made it.
+pub(super) async fn operation(
+    State(town): State<Town>,
+    Path(key): Path<String>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let committed = find(&town, &key).await?;
+    let committed = answer::done(committed)?;
+    let kind = committed.entry.submission.command.kind_name();
+    Ok(Done::over(&committed, OperationAnswer { kind }))
+}
+
+/// The receipt of an operation by its key: a C2SP tlog-proof.
+async fn receipt(State(town): State<Town>, Path(key): Path<String>) -> Result<String, NoEntry> {
+    let committed = find(&town, &key).await?;
+    Ok(answer::receipt(town.engine(), &committed)?.to_string())
+}
+
+async fn find(town: &Town, key: &str) -> Result<crate::engine::Committed, NoEntry> {
+    let key: ClientKey = key.parse().map_err(|_| EdgeProblem::NotFound)?;
+    let remembered =
+        answer::read(town.engine(), |ledger| ledger.key_use(&key).map(|used| used.entry)).await?;
+    let index = match remembered {
+        Some(index) => index,
+        None => {
+            town.index().up_to(town.engine().durable()).await;
+            let found = town.index().of_key(&key).map_err(|_| EdgeProblem::Internal)?;
+            found.ok_or(EdgeProblem::NotFound)?
+        }
+    };
+    town.engine().committed(index).map_err(|_| EdgeProblem::Internal.into())
+}
+
+#[derive(Serialize)]
+struct TimeAnswer {
+    ms: u64,
+    date: String,
+}
+
+/// The node's time, for terminals.
+async fn time() -> Json<impl Serialize> {
+    Json(TimeAnswer { ms: clock::now().0, date: today().to_string() })
+}
+
+/// A number of points from a body.
+pub(super) fn points(points: u64) -> Result<Points, Problem> {
+    Points::new(points).ok_or_else(|| EdgeProblem::NumberOutOfRange.into())
+}
+
+fn payment_id(text: &str) -> Result<PaymentId, Problem> {
+    text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("payment"))
+}
+
+fn signature(text: &str) -> Result<Signature, Problem> {
+    text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("signature"))
+}

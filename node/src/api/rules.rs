@@ -1,0 +1,259 @@
+//! What officers set by law and council: programmes, the catalogue of companies, the town's terms.
+
+use axum::{Router, extract::State, routing::post};
+use jichi_protocol::{
+    catalogue::{Catalogue, CatalogueVersion, CompanyPoints, CompanyTerms},
+    command::Command,
+    entry::Submission,
+    id::ProgrammeId,
+    key::OperationKey,
+    lot::{Grace, Issuer, Paid},
+    programme::{Audience, ExpiryRule, Programme},
+    terms::{Limit, TownTerms},
+};
+use serde::Deserialize;
+
+use super::{
+    answer::{self, Done, NoEntry},
+    body::{StrictJson, TextBody},
+    caller::Officer,
+    idempotency::IdempotencyKey,
+    officer::{by, label},
+    payment::points,
+    problem::Problem,
+    resident::invalid,
+};
+use crate::{staff::Role, town::Town};
+
+/// The routes, on the staff's listener.
+pub fn routes() -> Router<Town> {
+    Router::new()
+        .route("/v1/programmes", post(set_programme))
+        .route("/v1/catalogues", post(take_catalogue))
+        .route("/v1/terms", post(set_terms))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ExpiryBody {
+    Never,
+    Days(u32),
+    Months(u32),
+    FiscalYearEnd(u32),
+    On(String),
+}
+
+impl ExpiryBody {
+    fn rule(&self) -> Result<ExpiryRule, Problem> {
+        Ok(match self {
+            Self::Never => ExpiryRule::Never,
+            Self::Days(days) => ExpiryRule::Days(*days),
+            Self::Months(months) => ExpiryRule::Months(*months),
+            Self::FiscalYearEnd(years) => ExpiryRule::FiscalYearEnd(*years),
+            Self::On(date) => ExpiryRule::On(date.parse().map_err(|_| invalid("on"))?),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AudienceBody {
+    Everyone,
+    Residents,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum GraceBody {
+    May,
+    None,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum IssuerBody {
+    Town,
+    Other,
+}
+
+impl From<IssuerBody> for Issuer {
+    fn from(body: IssuerBody) -> Self {
+        match body {
+            IssuerBody::Town => Self::Town,
+            IssuerBody::Other => Self::Other,
+        }
+    }
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum PaidBody {
+    Yes,
+    No,
+}
+
+impl From<PaidBody> for Paid {
+    fn from(body: PaidBody) -> Self {
+        match body {
+            PaidBody::Yes => Self::Yes,
+            PaidBody::No => Self::No,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProgrammeBody {
+    programme: u32,
+    name: TextBody,
+    ceiling: u64,
+    from: String,
+    until: String,
+    audience: AudienceBody,
+    cap: Option<u64>,
+    expiry: ExpiryBody,
+    grace: GraceBody,
+    issuer: IssuerBody,
+    paid: PaidBody,
+    two_officers_above: u64,
+}
+
+async fn set_programme(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<ProgrammeBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::Approver)?;
+    let programme = Programme {
+        id: ProgrammeId(body.programme),
+        name: label(&body.name)?,
+        ceiling: points(body.ceiling)?,
+        from: body.from.parse().map_err(|_| invalid("from"))?,
+        until: body.until.parse().map_err(|_| invalid("until"))?,
+        audience: match body.audience {
+            AudienceBody::Everyone => Audience::Everyone,
+            AudienceBody::Residents => Audience::Residents,
+        },
+        cap: body.cap.map(points).transpose()?,
+        expiry: body.expiry.rule()?,
+        grace: match body.grace {
+            GraceBody::May => Grace::May,
+            GraceBody::None => Grace::None,
+        },
+        issuer: body.issuer.into(),
+        paid: body.paid.into(),
+        two_officers_above: points(body.two_officers_above)?,
+    };
+    submit(&town, key, Command::SetProgramme(programme, by(officer))).await
+}
+
+async fn submit(
+    town: &Town,
+    key: jichi_protocol::key::ClientKey,
+    command: Command,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let submission =
+        Submission { key: Some(OperationKey::Client(key)), command, evidence: None };
+    let committed = answer::submit(town.engine(), submission).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompanyBody {
+    company: String,
+    name: TextBody,
+    public_key: String,
+    unit: u64,
+    points_per_unit: u64,
+    minimum: u64,
+    daily_max: u64,
+    monthly_max: u64,
+    issuer: IssuerBody,
+    paid: PaidBody,
+}
+
+impl CompanyBody {
+    fn terms(&self) -> Result<CompanyTerms, Problem> {
+        Ok(CompanyTerms {
+            company: self.company.parse().map_err(|_| invalid("company"))?,
+            name: label(&self.name)?,
+            key: self.public_key.parse().map_err(|_| invalid("public_key"))?,
+            unit: CompanyPoints(self.unit),
+            points_per_unit: points(self.points_per_unit)?,
+            minimum: CompanyPoints(self.minimum),
+            daily_max: CompanyPoints(self.daily_max),
+            monthly_max: CompanyPoints(self.monthly_max),
+            issuer: self.issuer.into(),
+            paid: self.paid.into(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogueBody {
+    version: u32,
+    valid_from: String,
+    companies: Vec<CompanyBody>,
+}
+
+async fn take_catalogue(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<CatalogueBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::Approver)?;
+    let catalogue = Catalogue {
+        version: CatalogueVersion(body.version),
+        valid_from: body.valid_from.parse().map_err(|_| invalid("valid_from"))?,
+        companies: body.companies.iter().map(CompanyBody::terms).collect::<Result<_, _>>()?,
+    };
+    submit(&town, key, Command::TakeCatalogue(catalogue, by(officer))).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitBody {
+    payment: u64,
+    day: u64,
+}
+
+impl LimitBody {
+    fn limit(&self) -> Result<Limit, Problem> {
+        Ok(Limit { payment: points(self.payment)?, day: points(self.day)? })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TermsBody {
+    grace_days: u32,
+    refund_days: u32,
+    unassigned_days: u32,
+    conversion_expiry: ExpiryBody,
+    password: LimitBody,
+    card: LimitBody,
+    street_card: LimitBody,
+}
+
+async fn set_terms(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<TermsBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::Approver)?;
+    let terms = TownTerms {
+        grace_days: body.grace_days,
+        refund_days: body.refund_days,
+        unassigned_days: body.unassigned_days,
+        conversion_expiry: body.conversion_expiry.rule()?,
+        password: body.password.limit()?,
+        card: body.card.limit()?,
+        street_card: body.street_card.limit()?,
+    };
+    submit(&town, key, Command::SetTerms(terms, by(officer))).await
+}

@@ -1,0 +1,200 @@
+//! The index: look-ups that the journal can always give again. Kept in sled, whose flush is no
+//! fsync on Linux, so no answer rests on it: it only says at which entries to look.
+
+use std::{io, path::Path, sync::Arc};
+
+use jichi_protocol::{
+    entry::Entry,
+    id::{AccountId, EntryIndex, MerchantId},
+    key::{ClientKey, OperationKey},
+};
+use tokio::sync::{broadcast::error::RecvError, watch};
+
+use crate::{
+    engine::{Engine, concerned},
+    journal::damage::ReadError,
+};
+
+/// Entries of a history page at most.
+pub const PAGE_MAX: usize = 100;
+const INDEXED: &[u8] = b"indexed";
+
+/// Why the index is of no use. Deleting its folder costs a rebuild and nothing else.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The database.
+    #[error("the index cannot be used ({0}): delete the folder `index` and start again")]
+    Database(#[from] sled::Error),
+    /// The journal that it is made from.
+    #[error(transparent)]
+    Journal(#[from] ReadError),
+    /// The folder.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The index of one node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Index {
+    entries: sled::Tree,
+    keys: sled::Tree,
+    indexed: Arc<watch::Sender<u64>>,
+}
+
+impl Index {
+    /// Opens the index, and brings it up to what is durable.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn open(dir: &Path, engine: &Engine) -> Result<Self, IndexError> {
+        let database = sled::Config::new().path(dir).cache_capacity(32 << 20).open()?;
+        let (entries, keys) = (database.open_tree("entries")?, database.open_tree("keys")?);
+        let indexed = keys.get(INDEXED)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
+        if indexed > engine.durable().0 {
+            // The index is of another journal, or of one that was longer.
+            entries.clear()?;
+            keys.clear()?;
+        }
+        let indexed = indexed.min(engine.durable().0);
+        let index = Self { entries, keys, indexed: Arc::new(watch::Sender::new(indexed)) };
+        index.catch_up(engine)?;
+        Ok(index)
+    }
+
+    /// Follows what becomes durable until the node stops.
+    pub async fn follow(self, engine: Engine) -> Result<(), IndexError> {
+        let mut news = engine.news();
+        // What became durable between the opening and the subscription.
+        self.catch_up(&engine)?;
+        loop {
+            match news.recv().await {
+                Ok(durable) => {
+                    let entry = &durable.committed.entry;
+                    if entry.index.0 >= *self.indexed.borrow() {
+                        self.note(entry)?;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => self.catch_up(&engine)?,
+                Err(RecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads from the journal what is not indexed yet.
+    fn catch_up(&self, engine: &Engine) -> Result<(), IndexError> {
+        let from = EntryIndex(*self.indexed.borrow());
+        if from >= engine.durable() {
+            return Ok(());
+        }
+        let behind = engine.durable().0.saturating_sub(from.0);
+        if behind > 10_000 {
+            tracing::info!(behind, "the index is rebuilt from the journal");
+        }
+        for frame in engine.reader().frames(from) {
+            let frame = frame?;
+            for bytes in frame.entries() {
+                // The engine replayed this journal: its entries can be read.
+                let Ok(entry) = Entry::parse(bytes) else { continue };
+                if entry.index.0 >= *self.indexed.borrow() {
+                    self.note(&entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, entry: &Entry) -> Result<(), IndexError> {
+        let mut batch = sled::Batch::default();
+        for account in concerned(entry) {
+            batch.insert(place(b'a', &account.0, entry.index), &[][..]);
+        }
+        if let Some(merchant) = merchant_of(entry) {
+            batch.insert(place(b'm', &merchant.0.to_be_bytes(), entry.index), &[][..]);
+        }
+        self.entries.apply_batch(batch)?;
+        if let Some(OperationKey::Client(key)) = &entry.submission.key {
+            self.keys.insert(key.bytes(), &entry.index.0.to_be_bytes())?;
+        }
+        let next = entry.index.next().0;
+        self.keys.insert(INDEXED, &next.to_be_bytes())?;
+        self.indexed.send_replace(next);
+        Ok(())
+    }
+
+    /// Waits until everything that is durable now is indexed.
+    pub async fn up_to(&self, next: EntryIndex) {
+        // The sender lives as long as this index.
+        let _ = self.indexed.subscribe().wait_for(|indexed| *indexed >= next.0).await;
+    }
+
+    /// The newest entries about an account before `before`, newest first.
+    ///
+    /// # Errors
+    /// [`IndexError::Database`].
+    pub fn of_account(
+        &self,
+        account: &AccountId,
+        before: EntryIndex,
+        most: usize,
+    ) -> Result<Vec<EntryIndex>, IndexError> {
+        self.newest(b'a', &account.0, before, most)
+    }
+
+    /// The newest entries about a shop before `before`, newest first.
+    ///
+    /// # Errors
+    /// [`IndexError::Database`].
+    pub fn of_merchant(
+        &self,
+        merchant: MerchantId,
+        before: EntryIndex,
+        most: usize,
+    ) -> Result<Vec<EntryIndex>, IndexError> {
+        self.newest(b'm', &merchant.0.to_be_bytes(), before, most)
+    }
+
+    fn newest(
+        &self,
+        kind: u8,
+        id: &[u8],
+        before: EntryIndex,
+        most: usize,
+    ) -> Result<Vec<EntryIndex>, IndexError> {
+        let range = place(kind, id, EntryIndex(0))..place(kind, id, before);
+        let found = self.entries.range(range).keys().rev().take(most.min(PAGE_MAX));
+        let mut entries = Vec::new();
+        for key in found {
+            let key = key?;
+            entries.extend(key.last_chunk().map(|end| EntryIndex(u64::from_be_bytes(*end))));
+        }
+        Ok(entries)
+    }
+
+    /// The entry that a client's key made, however long ago.
+    ///
+    /// # Errors
+    /// [`IndexError::Database`].
+    pub fn of_key(&self, key: &ClientKey) -> Result<Option<EntryIndex>, IndexError> {
+        Ok(self.keys.get(key.bytes())?.and_then(|bytes| number(&bytes)).map(EntryIndex))
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn place(kind: u8, id: &[u8], index: EntryIndex) -> Vec<u8> {
+    [&[kind], id, &index.0.to_be_bytes()].concat()
+}
+
+/// The shop that an entry concerns.
+fn merchant_of(entry: &Entry) -> Option<MerchantId> {
+    use jichi_protocol::command::Command;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is about a shop's day")]
+    match &entry.submission.command {
+        Command::Pay(signed, _) => Some(signed.intent.merchant),
+        Command::Void(signed, _) => Some(signed.intent.merchant),
+        Command::Refund(signed, _) => Some(signed.intent.merchant),
+        _ => None,
+    }
+}

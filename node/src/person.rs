@@ -1,0 +1,181 @@
+//! Who is behind an account: name, MyKey ID and password, in the vault alone.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use jichi_protocol::{
+    codec,
+    digest::Digest,
+    id::{AccountId, TownId},
+    text::mykey::{MyKeyId, MyKeyName},
+};
+use minicbor::{Decode, Encode};
+
+use crate::{
+    password::PasswordHash,
+    vault::{GetError, PutError, Vault, record::RecordKind},
+};
+
+/// What the vault keeps of a person.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+struct PersonRecord {
+    /// `<municipality code>-<MyKey ID>`.
+    #[n(0)]
+    mykey: String,
+    /// As given.
+    #[n(1)]
+    name: String,
+}
+
+/// Why nobody was written down or found.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonError {
+    /// The vault takes nothing.
+    #[error(transparent)]
+    Put(#[from] PutError),
+    /// The vault gives nothing.
+    #[error(transparent)]
+    Get(#[from] GetError),
+    /// A record that is no person.
+    #[error("a record of the vault is not of its form; restore the vault")]
+    Form,
+    /// The MyKey ID is taken.
+    #[error("this MyKey ID is taken; choose another one")]
+    Taken,
+}
+
+/// The people of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct People {
+    vault: Vault,
+    names: Arc<RwLock<BTreeMap<String, AccountId>>>,
+}
+
+impl People {
+    /// Reads who has which MyKey ID.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub fn open(vault: Vault) -> Result<Self, PersonError> {
+        let mut names = BTreeMap::new();
+        for account in vault.accounts() {
+            if let Some(record) = read(&vault, account)? {
+                names.insert(record.mykey, account);
+            }
+        }
+        Ok(Self { vault, names: Arc::new(RwLock::new(names)) })
+    }
+
+    /// Writes a person down, before the entry that opens the account. The same account again
+    /// gets the MyKey ID that it was given before.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub async fn enrol(
+        &self,
+        account: AccountId,
+        mykey: MyKeyName,
+        name: &str,
+        password: &PasswordHash,
+    ) -> Result<MyKeyName, PersonError> {
+        let known = read(&self.vault, account)?;
+        let record = match known {
+            Some(record) => record,
+            None => PersonRecord { mykey: mykey.text(), name: name.into() },
+        };
+        {
+            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            match names.get(&record.mykey) {
+                Some(owner) if *owner != account => return Err(PersonError::Taken),
+                Some(_) | None => names.insert(record.mykey.clone(), account),
+            };
+        }
+        // A crash between the two leaves a person without password: the command comes again.
+        self.vault.put(account, RecordKind::Person, &codec::encode(&record)).await?;
+        self.vault.put(account, RecordKind::SignIn, password.as_str().as_bytes()).await?;
+        record.mykey.parse().map_err(|_| PersonError::Form)
+    }
+
+    /// Sets a new password.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub async fn set_password(
+        &self,
+        account: AccountId,
+        password: &PasswordHash,
+    ) -> Result<(), PersonError> {
+        self.vault.put(account, RecordKind::SignIn, password.as_str().as_bytes()).await?;
+        Ok(())
+    }
+
+    /// The account of a MyKey ID.
+    #[must_use]
+    pub fn account(&self, name: &MyKeyName) -> Option<AccountId> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(&name.text()).copied()
+    }
+
+    /// The MyKey ID of an account.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub fn mykey(&self, account: AccountId) -> Result<Option<String>, PersonError> {
+        Ok(read(&self.vault, account)?.map(|record| record.mykey))
+    }
+
+    /// The name of an account's holder, as it was given.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub fn name(&self, account: AccountId) -> Result<Option<String>, PersonError> {
+        Ok(read(&self.vault, account)?.map(|record| record.name))
+    }
+
+    /// The hash of an account's password.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub fn password(&self, account: AccountId) -> Result<Option<PasswordHash>, PersonError> {
+        let Some(record) = self.vault.latest(account, RecordKind::SignIn)? else {
+            return Ok(None);
+        };
+        let text = core::str::from_utf8(&record.plaintext).map_err(|_| PersonError::Form)?;
+        text.parse().map(Some).map_err(|_| PersonError::Form)
+    }
+
+    /// Seals evidence and waits until it is durable; its hash goes into the entry.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub async fn evidence(
+        &self,
+        account: AccountId,
+        evidence: &[u8],
+    ) -> Result<Digest, PersonError> {
+        Ok(self.vault.put(account, RecordKind::Evidence, evidence).await?.digest)
+    }
+
+    /// The vault itself.
+    #[must_use]
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}
+
+fn read(vault: &Vault, account: AccountId) -> Result<Option<PersonRecord>, PersonError> {
+    let Some(record) = vault.latest(account, RecordKind::Person)? else { return Ok(None) };
+    codec::decode(&record.plaintext).map(Some).map_err(|_| PersonError::Form)
+}
+
+/// A new MyKey ID of this town.
+///
+/// # Errors
+/// [`crate::session::NoRandomness`].
+pub fn new_mykey(town: TownId) -> Result<MyKeyName, crate::session::NoRandomness> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|_| crate::session::NoRandomness)?;
+    Ok(MyKeyName { town, id: MyKeyId::from_random(random) })
+}
