@@ -3,3 +3,4 @@
 
 pub mod guard;
 pub mod journal;
+pub mod vault;
