@@ -459,4 +459,4 @@ fn rewrite(dir: &Path, found: &Survey) -> Result<(), OpenError> {
     clippy::cast_possible_truncation,
     reason = "a test that overflows fails"
 )]
-mod tests;
+pub(crate) mod tests;

@@ -4,7 +4,7 @@
 //! not built yet: until then staff pages belong on the town's own network only.
 
 mod file;
-mod sign_in;
+pub mod sign_in;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

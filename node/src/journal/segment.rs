@@ -88,17 +88,30 @@ pub(crate) fn remove_unfinished(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a segment's file anew: `good`, then zeros up to `bytes`; synced, then renamed into
-/// place, and its folder synced. What stood under that name before is replaced.
+/// Writes a segment's file anew: `good`, then zeros up to `bytes`. What stood under that name
+/// before is replaced.
 pub(crate) fn write_new(
     dir: &Path,
     number: u32,
     good: &[u8],
     bytes: u64,
 ) -> Result<File, PrepareError> {
-    let into = path(dir, number);
-    let unfinished = into.with_extension("seg.new");
-    let written = write_unfinished(&unfinished, good, bytes);
+    replace(dir, &path(dir, number), good, bytes)
+}
+
+/// Replaces a file as a whole: written beside it and synced, then renamed into place, and the
+/// folder synced. What is not durable then is the old file, untouched.
+pub(crate) fn replace(
+    dir: &Path,
+    into: &Path,
+    good: &[u8],
+    bytes: u64,
+) -> Result<File, PrepareError> {
+    let mut unfinished = into.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    let written = write_unfinished(Path::new(&unfinished), good, bytes)
+        // A crash before the rename leaves an unfinished file, which the next start removes.
+        .and_then(|file| fs::rename(&unfinished, into).map(|()| file));
     let file = match written {
         Ok(file) => file,
         Err(error) => {
@@ -107,8 +120,6 @@ pub(crate) fn write_new(
             return Err(error.into());
         }
     };
-    // A crash before the rename leaves an unfinished file, which the next start removes.
-    fs::rename(&unfinished, &into)?;
     // A crash before the folder is synced leaves the old state or the new one, both whole.
     sync_dir(dir).map_err(PrepareError::Io)?;
     Ok(file)

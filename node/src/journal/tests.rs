@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::{damage::ReadError, *};
 
 mod crash;
-mod full;
+pub(crate) mod full;
 mod model;
 
 const SMALL: SegmentBytes = SegmentBytes::new(8192).unwrap();

@@ -6,16 +6,16 @@ use super::*;
 
 const MOUNT: &str = "JICHI_SMALL_DISK";
 
-/// Runs a test again in a mount namespace of its own, with a disk of 64 KiB.
-fn on_a_small_disk(test: &str, work: impl FnOnce(&Path)) {
+/// Runs a test again in a mount namespace of its own, with a disk of so many KiB.
+pub(crate) fn on_a_small_disk(kib: u32, test: &str, work: impl FnOnce(&Path)) {
     if let Some(dir) = env::var_os(MOUNT) {
         work(Path::new(&dir));
         return;
     }
     let dir = TempDir::new().unwrap();
-    let script = "mount -t tmpfs -o size=64k jichi \"$JICHI_SMALL_DISK\" && exec \"$@\"";
+    let script = format!("mount -t tmpfs -o size={kib}k jichi \"${MOUNT}\" && exec \"$@\"");
     let child = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
         .arg(env::current_exe().unwrap())
         .args(["--exact", test, "--test-threads=1"])
         .env(MOUNT, dir.path())
@@ -33,7 +33,7 @@ fn on_a_small_disk(test: &str, work: impl FnOnce(&Path)) {
 #[test]
 fn a_full_disk_is_found_before_anything_is_written() {
     let test = "journal::tests::full::a_full_disk_is_found_before_anything_is_written";
-    on_a_small_disk(test, |dir| {
+    on_a_small_disk(64, test, |dir| {
         let ballast = dir.join("ballast");
         let mut journal = create(&dir.join("log"));
         fs::write(&ballast, vec![1; 36 << 10]).unwrap();

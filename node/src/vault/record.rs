@@ -1,0 +1,102 @@
+//! Records: what the vault keeps, sealed, one entry of its log each.
+
+use jichi_protocol::id::{AccountId, EntryIndex};
+use zeroize::Zeroizing;
+
+use super::seal::{self, NoRandomness, OVERHEAD_BYTES};
+use crate::journal::frame::ENTRY_BYTES_MAX;
+
+/// Bytes of the largest plaintext of one record.
+pub const PLAINTEXT_BYTES_MAX: usize = ENTRY_BYTES_MAX - HEAD_BYTES - OVERHEAD_BYTES;
+const HEAD_BYTES: usize = 17;
+
+/// What a record is about. The numbers stand on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    /// Who a resident is.
+    Person,
+    /// What a sign-in is compared with: the hash of a password.
+    SignIn,
+    /// What proves that a resident asked for something.
+    Evidence,
+    /// Who an officer is.
+    Staff,
+}
+
+impl RecordKind {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Person => 1,
+            Self::SignIn => 2,
+            Self::Evidence => 3,
+            Self::Staff => 4,
+        }
+    }
+
+    const fn numbered(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Person),
+            2 => Some(Self::SignIn),
+            3 => Some(Self::Evidence),
+            4 => Some(Self::Staff),
+            _ => None,
+        }
+    }
+}
+
+/// The place of a record in the vault's log, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(pub u64);
+
+impl From<RecordId> for EntryIndex {
+    fn from(id: RecordId) -> Self {
+        Self(id.0)
+    }
+}
+
+/// What a record's seal is bound to, so that none passes for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) account: AccountId,
+    pub(crate) kind: RecordKind,
+}
+
+impl Head {
+    fn context(self, id: RecordId) -> Vec<u8> {
+        let mut bytes = b"jichi vault record 1\0".to_vec();
+        bytes.extend_from_slice(&self.account.0);
+        bytes.push(self.kind.number());
+        bytes.extend_from_slice(&id.0.to_le_bytes());
+        bytes
+    }
+
+    /// The record as it stands in the log.
+    pub(crate) fn seal(
+        self,
+        id: RecordId,
+        key: &[u8; 32],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, NoRandomness> {
+        let mut bytes = self.account.0.to_vec();
+        bytes.push(self.kind.number());
+        bytes.extend_from_slice(&seal::seal(key, &self.context(id), plaintext)?);
+        Ok(bytes)
+    }
+
+    /// Splits a record from what is sealed in it.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (account, rest) = bytes.split_first_chunk()?;
+        let (kind, sealed) = rest.split_first()?;
+        let head = Self { account: AccountId(*account), kind: RecordKind::numbered(*kind)? };
+        (sealed.len() >= OVERHEAD_BYTES).then_some((head, sealed))
+    }
+
+    pub(crate) fn unseal(
+        self,
+        id: RecordId,
+        key: &[u8; 32],
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        seal::unseal(key, &self.context(id), sealed)
+    }
+}
