@@ -1,7 +1,19 @@
-//! Readers of the log that are not ours: signed_note and tlog_tiles check what we write. A third
-//! one is `conformance/read_log.py`, for the folder that the last test leaves behind.
+//! Readers of the log that are not ours: signed_note, tlog_tiles, and
+//! `conformance/read_log.py` with pymerkle and cryptography. differences.toml says where they differ.
 
-use std::{cell::RefCell, collections::BTreeMap, fs, path::Path};
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests; what panics here is a failed test"
+)]
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jichi_protocol::{
@@ -263,10 +275,9 @@ fn tlog_tiles_finds_every_full_tile_in_its_parent_and_no_flipped_byte() {
     }
 }
 
-#[test]
-fn the_exported_log_lies_ready_for_the_python_reader() {
-    let log = log();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-log");
+/// Writes the log as a folder, as a stranger would fetch it.
+fn export(log: &Log, name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
     }
@@ -275,11 +286,42 @@ fn the_exported_log_lies_ready_for_the_python_reader() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, bytes).unwrap();
     }
-    let vkey = folder.with_extension("vkey");
-    fs::write(&vkey, log.vkey.to_string()).unwrap();
-    let read = fs::read(folder.join("checkpoint")).unwrap();
-    let read = SignedCheckpoint::parse(&read).unwrap();
-    let vkey: VerifierKey = fs::read_to_string(vkey).unwrap().parse().unwrap();
-    assert_eq!(read.verify(&vkey).unwrap().size, TreeSize(ENTRIES));
+    fs::write(folder.with_extension("vkey"), log.vkey.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn an_exported_log_reads_back() {
+    let folder = export(&log(), "conformance-log");
+    let read = SignedCheckpoint::parse(&fs::read(folder.join("checkpoint")).unwrap()).unwrap();
+    let vkey = fs::read_to_string(folder.with_extension("vkey")).unwrap();
+    assert_eq!(read.verify(&vkey.parse().unwrap()).unwrap().size, TreeSize(ENTRIES));
     assert!(folder.join("tile/entries/003.p/232").is_file());
+}
+
+#[test]
+fn the_python_reader_accepts_an_exported_log_and_refuses_a_flipped_byte_in_any_file() {
+    let Some(python) = env::var_os("JICHI_PYTHON") else {
+        eprintln!("not run without JICHI_PYTHON; tests/run --only conformance sets it");
+        return;
+    };
+    let log = log();
+    let folder = export(&log, "conformance-flipped");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/read_log.py");
+    let read = || {
+        let mut command = Command::new(&python);
+        command.arg("-B").arg(&script).arg(&folder).arg(log.vkey.to_string());
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let root = log.checkpoint.claimed().root;
+    assert_eq!(read(), (Some(0), format!("ok {ENTRIES} {root}\n")));
+    for (path, bytes) in &log.files {
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        fs::write(folder.join(path), flipped).unwrap();
+        assert_eq!(read(), (Some(1), String::new()), "{path}");
+        fs::write(folder.join(path), bytes).unwrap();
+    }
+    assert_eq!(read().0, Some(0));
 }

@@ -1,3 +1,5 @@
+//! Signatures against RFC 8032 and the edge cases of CCTV and speccheck.
+
 use super::*;
 use alloc::string::String;
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Checkpoints against sigsum's vector, and whose signature counts.
+
 use super::*;
 use crate::{digest::from_hex, log::tree::leaf_hash, signature::PublicKey};
 use alloc::vec;

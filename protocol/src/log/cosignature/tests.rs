@@ -1,3 +1,5 @@
+//! Cosignatures: their time, and every flipped bit.
+
 use super::*;
 use crate::{
     digest::{Digest, from_hex},

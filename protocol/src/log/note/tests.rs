@@ -1,3 +1,5 @@
+//! Notes against the examples of C2SP and Go, and everything that is no note.
+
 use super::*;
 use alloc::{string::ToString as _, vec};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Proofs against the words of RFC 6962, for every size and index up to 130.
+
 #![expect(clippy::arithmetic_side_effects, reason = "test data is small")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Receipts: read back, verified offline, and every other spelling refused.
+
 #![expect(clippy::arithmetic_side_effects, reason = "test data is small")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tile paths and contents against C2SP, and proofs from stored tiles alone.
+
 use super::*;
 use crate::{
     id::EntryIndex,

@@ -1,3 +1,5 @@
+//! The tree against the vectors of Certificate Transparency and the words of RFC 6962.
+
 use super::*;
 use crate::codec;
 use alloc::string::ToString as _;
