@@ -208,3 +208,6 @@ macro_rules! hex_text {
 
 hex_text!(PublicKey);
 hex_text!(Signature);
+
+#[cfg(test)]
+mod tests;

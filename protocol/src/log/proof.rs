@@ -8,7 +8,7 @@ use super::tree::{EMPTY_ROOT, TreeSize, joined, node_hash};
 use crate::{digest::Digest, id::EntryIndex};
 
 /// More hashes than this no proof of a tree below 2^64 entries has.
-pub const PROOF_HASHES_MAX: usize = 64;
+pub const PROOF_HASHES_MAX: usize = 65;
 
 /// The place of a complete subtree: its `2^level` leaves begin at leaf `index * 2^level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -159,4 +159,4 @@ impl<'b, C> Decode<'b, C> for Tree {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
