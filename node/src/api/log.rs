@@ -14,7 +14,12 @@ use jichi_protocol::{
 };
 use serde::Deserialize;
 
-use super::{answer, answer::NoEntry, caller::Officer, problem::{Problem, edge::EdgeProblem}};
+use super::{
+    answer,
+    answer::NoEntry,
+    caller::Officer,
+    problem::{Problem, edge::EdgeProblem},
+};
 use crate::{staff::Role, town::Town};
 
 /// Bytes of a page of entries at most.
@@ -56,9 +61,7 @@ async fn key(State(town): State<Town>) -> String {
 async fn tile(State(town): State<Town>, Path(path): Path<String>) -> Result<Response, Problem> {
     let path: TilePath = format!("tile/{path}").parse().map_err(|_| EdgeProblem::NotFound)?;
     let bytes = match path.kind() {
-        TileKind::Hashes { .. } => {
-            town.engine().rows().tile(&path).ok_or(EdgeProblem::NotFound)?
-        }
+        TileKind::Hashes { .. } => town.engine().rows().tile(&path).ok_or(EdgeProblem::NotFound)?,
         TileKind::Entries => return Err(EdgeProblem::Unauthenticated.into()),
     };
     let headers = [
@@ -131,9 +134,9 @@ async fn merchants(State(town): State<Town>) -> Result<Response, NoEntry> {
         name: String,
     }
     let list = answer::read(town.engine(), |ledger| {
-        let active = ledger.merchants().filter(|setting| {
-            setting.state == jichi_protocol::command::InUse::Active
-        });
+        let active = ledger
+            .merchants()
+            .filter(|setting| setting.state == jichi_protocol::command::InUse::Active);
         let view = |setting: &jichi_protocol::command::MerchantSetting| Merchant {
             merchant: setting.merchant.0,
             name: setting.name.to_string(),

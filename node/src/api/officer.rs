@@ -341,7 +341,10 @@ async fn proposals(
 ) -> Result<Response, NoEntry> {
     officer.require(Role::Approver)?;
     let waiting = answer::read(town.engine(), |ledger| {
-        let view = |(id, proposal): (&jichi_protocol::id::ProposalId, &jichi_protocol::ledger::Proposal)| ProposalView {
+        let view = |(id, proposal): (
+            &jichi_protocol::id::ProposalId,
+            &jichi_protocol::ledger::Proposal,
+        )| ProposalView {
             proposal: id.to_string(),
             programme: proposal.shared.programme.0,
             account: proposal.private.account.to_string(),

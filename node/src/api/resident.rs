@@ -114,8 +114,7 @@ async fn open_session(
     let account = sign_in(&town, &body.mykey_id, body.password.0, address.ip()).await?;
     let token = Token::random().map_err(|_| EdgeProblem::Internal)?;
     town.residents().open(account, &token, clock::monotonic());
-    let answer =
-        SessionAnswer { token: token.text().to_string(), form_token: token.form_token() };
+    let answer = SessionAnswer { token: token.text().to_string(), form_token: token.form_token() };
     let cookie = token.cookie(town.cookies());
     Ok(([(header::SET_COOKIE, cookie)], Json(answer)).into_response())
 }

@@ -153,8 +153,7 @@ async fn submit(
     key: jichi_protocol::key::ClientKey,
     command: Command,
 ) -> Result<Done<answer::Nothing>, NoEntry> {
-    let submission =
-        Submission { key: Some(OperationKey::Client(key)), command, evidence: None };
+    let submission = Submission { key: Some(OperationKey::Client(key)), command, evidence: None };
     let committed = answer::submit(town.engine(), submission).await?;
     Ok(Done::over(&committed, answer::Nothing {}))
 }

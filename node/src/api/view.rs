@@ -194,8 +194,7 @@ impl History {
             .map_err(|_| EdgeProblem::Internal)?;
         let mut lines = Vec::new();
         for index in &found {
-            let committed =
-                town.engine().committed(*index).map_err(|_| EdgeProblem::Internal)?;
+            let committed = town.engine().committed(*index).map_err(|_| EdgeProblem::Internal)?;
             lines.push(Line::of(&committed.entry, account));
         }
         let full = found.len() == HISTORY_PAGE;

@@ -1,0 +1,180 @@
+//! The configuration file of a node, read strictly: an unknown key is an error.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use jichi_protocol::{directory::DirectoryRoot, id::TownId, signature::PublicKey};
+use serde::Deserialize;
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// A town's node: accounts, merchants, journal.
+    Municipality,
+    /// The federation's office: routes conversions, holds no points.
+    Coordinator,
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the node is.
+    pub role: NodeRole,
+    /// The town; a coordinator has none.
+    pub town: Option<TownConfig>,
+    /// Where the stores lie, relative to the file.
+    pub data: PathBuf,
+    /// Where the keys lie, relative to the file.
+    pub keys: PathBuf,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Whom it believes about the federation.
+    pub directory: DirectoryConfig,
+    /// The companies that a coordinator routes for.
+    #[serde(default)]
+    pub companies: Vec<CompanyConfig>,
+}
+
+/// A town's code and name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TownConfig {
+    /// The municipality code.
+    pub code: String,
+    /// The name in Japanese.
+    pub name_ja: String,
+    /// The name in English.
+    pub name_en: String,
+}
+
+/// The listeners, each separately bound.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Residents, everybody; at a coordinator: companies.
+    pub public: SocketAddr,
+    /// Shops' terminals. Not at a coordinator.
+    pub terminal: Option<SocketAddr>,
+    /// Officers and auditors. Not at a coordinator.
+    pub staff: Option<SocketAddr>,
+    /// Health and metrics.
+    pub metrics: SocketAddr,
+    /// Other nodes, as libp2p multiaddresses. Empty for a node that only dials.
+    pub peer: Vec<String>,
+    /// `https` where a proxy in front speaks TLS; `http` on loopback only.
+    pub public_scheme: String,
+}
+
+/// The pinned root of the federation's directory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// Public keys, hexadecimal.
+    pub root: Vec<String>,
+    /// How many of them have to sign.
+    pub threshold: u8,
+}
+
+/// A company that a coordinator routes for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyConfig {
+    /// Its id in the catalogue.
+    pub company: String,
+    /// The public key of its conversion statements and requests, hexadecimal.
+    pub public_key: String,
+    /// How many of its points it may convert a day, all towns together.
+    pub daily_quota: u64,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not of this form.
+    #[error("{path}: {source}")]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that is not of its kind.
+    #[error("{path}: `{key}` is not right: {what}")]
+    Value {
+        /// Which file.
+        path: PathBuf,
+        /// Which key.
+        key: &'static str,
+        /// What it should be.
+        what: &'static str,
+    },
+}
+
+/// A configuration whose values were read.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file's own words.
+    pub config: Config,
+    /// The stores, as a path that can be opened from here.
+    pub data: PathBuf,
+    /// The keys, likewise.
+    pub keys: PathBuf,
+    /// The pinned root.
+    pub root: DirectoryRoot,
+    /// The town, at a municipality.
+    pub town: Option<TownId>,
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Io { path: path.to_path_buf(), source })?;
+        let config: Config = toml::from_str(&text).map_err(|source| ConfigError::Form {
+            path: path.to_path_buf(),
+            source: Box::new(source),
+        })?;
+        let wrong = |key, what| ConfigError::Value { path: path.to_path_buf(), key, what };
+        let base = path.parent().unwrap_or(Path::new(""));
+        let keys: Result<Vec<PublicKey>, _> =
+            config.directory.root.iter().map(|key| key.parse()).collect();
+        let keys = keys.map_err(|_| wrong("directory.root", "64 hexadecimal digits a key"))?;
+        let root = DirectoryRoot::new(keys, config.directory.threshold)
+            .map_err(|_| wrong("directory.threshold", "1 up to the number of root keys"))?;
+        let town = match (&config.town, config.role) {
+            (Some(town), NodeRole::Municipality) => Some(
+                town.code
+                    .parse()
+                    .map_err(|_| wrong("town.code", "six digits with the right check digit"))?,
+            ),
+            (None, NodeRole::Coordinator) => None,
+            (Some(_), NodeRole::Coordinator) => {
+                return Err(wrong("town", "a coordinator has no town"));
+            }
+            (None, NodeRole::Municipality) => {
+                return Err(wrong("town", "a municipality needs its town"));
+            }
+        };
+        if town.is_some() && (config.listen.terminal.is_none() || config.listen.staff.is_none()) {
+            return Err(wrong("listen", "a municipality needs `terminal` and `staff`"));
+        }
+        let (data, keys) = (base.join(&config.data), base.join(&config.keys));
+        Ok(Self { config, data, keys, root, town })
+    }
+}

@@ -1,0 +1,190 @@
+//! A node at work, from the configuration to the last frame of the journal.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use jichi_protocol::{
+    agreement::Seal,
+    signature::{Domain, SigningKey},
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    api::{
+        self,
+        listen::{Limits, serve},
+        problem::with_fallbacks,
+    },
+    config::Settings,
+    engine::start::{StartError, Stores, start},
+    federation::{self, FederationError},
+    index::{Index, IndexError},
+    init::NodeKeys,
+    journal::{Verify, segment::SegmentBytes},
+    keyfile::KeyFileError,
+    password::PasswordPool,
+    person::{People, PersonError},
+    session::CookieTransport,
+    staff::{Staff, StaffFileFault, sign_in::SignIn},
+    town::{Assembly, Town, TownName},
+    vault::{self, Vault},
+};
+
+/// Why a node does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The engine.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] vault::OpenError),
+    /// The people in the vault.
+    #[error(transparent)]
+    People(#[from] PersonError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The staff's file.
+    #[error(transparent)]
+    Staff(#[from] StaffFileFault),
+    /// The way to other nodes.
+    #[error(transparent)]
+    Federation(#[from] FederationError),
+    /// A listener.
+    #[error("{address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration is a coordinator's.
+    #[error("this configuration is a coordinator's")]
+    NotATown,
+}
+
+/// Runs a town's node until `stop` turns true.
+///
+/// # Errors
+/// [`RunError`], before it serves anything.
+pub async fn run_town(
+    settings: Settings,
+    verify: Verify,
+    stop: watch::Receiver<bool>,
+) -> Result<(), RunError> {
+    let (Some(id), Some(words)) = (settings.town, settings.config.town.clone()) else {
+        return Err(RunError::NotATown);
+    };
+    let keys = NodeKeys::read(&settings)?;
+    let stores = Stores::of(&settings.data);
+    let running = start(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;
+    let engine = running.engine.clone();
+    let (vault, warnings) =
+        Vault::open(&settings.data.join("vault"), keys.wrapping(), &mut |_| {})?;
+    for warning in warnings {
+        tracing::warn!(%warning, "the vault was opened with a warning");
+    }
+    let index = Index::open(&settings.data.join("index"), &engine)?;
+    let pool = PasswordPool::default();
+    let staff = Staff::load(&settings.data)?;
+    let sealing = SigningKey::from_seed(&keys.channel);
+    let town = Town::new(Assembly {
+        town: id,
+        name: TownName { ja: words.name_ja, en: words.name_en },
+        engine: engine.clone(),
+        index: index.clone(),
+        people: People::open(vault.clone())?,
+        staff: SignIn::new(staff, pool.clone()),
+        pool,
+        cookies: CookieTransport::of(
+            settings.config.listen.public.ip(),
+            &settings.config.listen.public_scheme,
+        ),
+        seal: Arc::new(move |bytes: &[u8]| Seal {
+            key: sealing.public(),
+            signature: sealing.sign(Domain::Agreement, bytes),
+        }),
+    });
+    let mut tasks = JoinSet::new();
+    let following = index.follow(engine.clone());
+    tasks.spawn(async move {
+        if let Err(error) = following.await {
+            tracing::error!(%error, "the index follows no more");
+        }
+    });
+    tasks.spawn(scrub(engine.clone()));
+    federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
+    serve_town(&settings, &town, &stop).await?;
+    tasks.shutdown().await;
+    tracing::info!("stopping in order");
+    // Whoever waits for an answer has gone; what was taken is made durable.
+    let stopped = tokio::task::spawn_blocking(move || running.stop());
+    if stopped.await.is_err() {
+        tracing::error!("the engine did not stop in order");
+    }
+    if let Err(error) = vault.close().await {
+        tracing::warn!(%error, "the vault was not closed in order");
+    }
+    Ok(())
+}
+
+/// Binds every listener, then serves all of them until `stop` turns true.
+async fn serve_town(
+    settings: &Settings,
+    town: &Town,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), RunError> {
+    let listen = &settings.config.listen;
+    let public = api::resident::routes().merge(api::log::public_routes());
+    let staff =
+        api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
+    let mut bound = Vec::new();
+    let wanted = [
+        (Some(listen.public), public, "public"),
+        (listen.terminal, api::payment::routes(), "terminal"),
+        (listen.staff, staff, "staff"),
+        (Some(listen.metrics), api::health::routes(), "metrics"),
+    ];
+    for (address, routes, name) in wanted {
+        if let Some(address) = address {
+            let listener = bind(address).await?;
+            tracing::info!(listener = name, %address, "listening");
+            bound.push((listener, with_fallbacks(routes).with_state(town.clone())));
+        }
+    }
+    let mut serving = JoinSet::new();
+    for (listener, router) in bound {
+        let router: Router = router;
+        // A shop street behind one address, and a proxy in front, ask many at a time.
+        let limits =
+            Limits { requests_per_address_max: Limits::default().requests_max, ..Limits::default() };
+        serving.spawn(serve(listener, router, limits, stop.clone()));
+    }
+    while serving.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+}
+
+/// Reads finished segments again in the background; damage stops the node.
+async fn scrub(engine: crate::engine::Engine) {
+    let reader = engine.reader().clone();
+    let scrubbed = tokio::task::spawn_blocking(move || {
+        for segment in reader.scrub() {
+            if let Err(damage) = segment {
+                tracing::error!(%damage, "the journal is damaged; the node does not serve from it");
+                std::process::abort();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    if scrubbed.await.is_err() {
+        tracing::error!("the scrub ended early");
+    }
+}
