@@ -54,8 +54,8 @@ pub enum Warning {
     },
     /// The last frame was never written in full, nor acknowledged, and is gone.
     #[error(
-        "segment {segment:08}.seg: a half-written frame at byte {offset} was cut ({sectors_written} sectors); \
-         nobody was answered on it, its callers ask again"
+        "segment {segment:08}.seg: a half-written frame at byte {offset} was cut \
+         ({sectors_written} sectors); nobody was answered on it, its callers ask again"
     )]
     TornCut {
         /// The segment's number.

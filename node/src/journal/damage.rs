@@ -107,7 +107,8 @@ pub enum ReadError {
 pub enum Halt {
     /// A write or a sync failed; what the disk holds is unknown.
     #[error(
-        "{log} segment {segment:08}.seg at byte {offset} was not made durable ({error}): check the disk, then start again"
+        "{log} segment {segment:08}.seg at byte {offset} was not made durable ({error}): check \
+         the disk, then start again"
     )]
     NotDurable {
         /// Whose segment.
@@ -121,7 +122,8 @@ pub enum Halt {
     },
     /// A segment could not be prepared, for another reason than room.
     #[error(
-        "{log} segment {segment:08}.seg could not be prepared ({error}): check the disk, then start again"
+        "{log} segment {segment:08}.seg could not be prepared ({error}): check \
+         the disk, then start again"
     )]
     NotPrepared {
         /// Whose segment.

@@ -241,3 +241,60 @@ fn a_crash_while_a_new_segment_begins_loses_nothing() {
     });
     held(unsealed.path(), count - 1);
 }
+
+#[test]
+fn sectors_and_frames_that_are_good_elsewhere_are_damage_here() {
+    let dir = TempDir::new().unwrap();
+    let at = not_closed(dir.path());
+    let path = segment::path(dir.path(), 0);
+    let good = fs::read(&path).unwrap();
+    let frame = usize::try_from(at.offset).unwrap();
+
+    // Two full sectors of one body, exchanged.
+    let mut bad = good.clone();
+    bad.copy_within(frame + 1024..frame + 1536, frame + 512);
+    fs::write(&path, &bad).unwrap();
+    let damage = damage_of(open(dir.path()));
+    assert_eq!((damage.offset, damage.kind), (at.offset + 512, DamageKind::Sector));
+
+    // The same frame of another journal, which has the same number, place and length.
+    let other = TempDir::new().unwrap();
+    let mut journal = create(other.path());
+    for entry in [b"uno", b"duo"] {
+        journal.append(&[entry], b"checkpoint").unwrap();
+    }
+    assert_eq!(journal.append(&[vec![8; 2200]], b"checkpoint").unwrap(), at);
+    let others = fs::read(segment::path(other.path(), 0)).unwrap();
+    let mut bad = good.clone();
+    bad[frame..].copy_from_slice(&others[frame..]);
+    fs::write(&path, &bad).unwrap();
+    let damage = damage_of(open(dir.path()));
+    assert_eq!((damage.offset, damage.kind), (at.offset, DamageKind::Chain));
+    // Its body alone, behind the right header.
+    bad[frame..frame + 512].copy_from_slice(&good[frame..frame + 512]);
+    fs::write(&path, &bad).unwrap();
+    let damage = damage_of(open(dir.path()));
+    assert_eq!((damage.offset, damage.kind), (at.offset, DamageKind::Chain));
+}
+
+#[test]
+fn a_segment_that_grew_is_damage() {
+    let dir = TempDir::new().unwrap();
+    let mut journal = create(dir.path());
+    for _ in 0..20 {
+        journal.append(&[vec![1; 3000]], b"").unwrap();
+    }
+    journal.close().unwrap();
+    let last = audit(dir.path()).unwrap().0.locate(EntryIndex(19)).unwrap().segment;
+    for number in [0, last] {
+        let path = segment::path(dir.path(), number);
+        let good = fs::read(&path).unwrap();
+        fs::write(&path, [good.as_slice(), &[0; 4096]].concat()).unwrap();
+        for verify in [Verify::Tail, Verify::All] {
+            let grown = Journal::open(dir.path(), LOG, SMALL, verify, None, &mut |_| {});
+            assert_eq!(damage_of(grown).kind, DamageKind::Length);
+        }
+        fs::write(&path, good).unwrap();
+    }
+    open(dir.path()).unwrap();
+}

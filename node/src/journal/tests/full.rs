@@ -66,3 +66,27 @@ fn a_full_disk_is_found_before_anything_is_written() {
         assert!(matches!(none, Err(OpenError::DiskFull(8192))));
     });
 }
+
+#[test]
+fn a_segment_that_had_no_room_ahead_of_time_is_tried_again_when_needed() {
+    let test =
+        "journal::tests::full::a_segment_that_had_no_room_ahead_of_time_is_tried_again_when_needed";
+    on_a_small_disk(64, test, |dir| {
+        let ballast = dir.join("ballast");
+        let mut journal = create(&dir.join("log"));
+        fs::write(&ballast, vec![1; 52 << 10]).unwrap();
+        while journal.ahead.is_none() {
+            journal.append(&[vec![4; 900]], b"").unwrap();
+            assert_eq!(journal.current.number, 0);
+        }
+        // Its thread ends by itself, for want of room.
+        while journal.ahead.as_ref().is_some_and(|ahead| !ahead.is_finished()) {
+            thread::yield_now();
+        }
+        assert!(!segment::path(&dir.join("log"), 1).exists());
+        fs::remove_file(&ballast).unwrap();
+        while journal.current.number == 0 {
+            journal.append(&[vec![4; 900]], b"").unwrap();
+        }
+    });
+}
