@@ -56,7 +56,7 @@ enum Command {
         /// The name to sign in with.
         #[arg(long)]
         login: String,
-        /// Roles, by comma: grant_maker, approver, merchant_officer, desk, help_desk, auditor,
+        /// Roles, by comma: grant-maker, approver, merchant-officer, desk, help-desk, auditor,
         /// operator.
         #[arg(long, value_delimiter = ',')]
         roles: Vec<String>,
@@ -167,8 +167,8 @@ fn add_officer(
     let password = SecretString::from(line.trim_end_matches(['\r', '\n']).to_owned());
     let day = |words: &str| words.parse::<BusinessDate>().map_err(text);
     let periods = roles.iter().map(|role| {
-        let role: Role = role.parse().map_err(text)?;
-        Ok(RolePeriod { role, from: day(from)?, until: day(until)? })
+        let role = role_of(role).ok_or_else(|| format!("{role}: no such role"))?;
+        Ok(RolePeriod { role, from: day(from)?, to: day(until)? })
     });
     let officer = Officer {
         login: login.parse::<Login>().map_err(text)?,
@@ -178,4 +178,17 @@ fn add_officer(
     let mut staff = Staff::load(&settings.data).map_err(text)?;
     staff.add(OfficerId(number), officer).map_err(text)?;
     staff.save(&settings.data).map_err(text)
+}
+
+fn role_of(name: &str) -> Option<Role> {
+    Some(match name {
+        "grant-maker" => Role::GrantMaker,
+        "approver" => Role::Approver,
+        "merchant-officer" => Role::MerchantOfficer,
+        "desk" => Role::Desk,
+        "help-desk" => Role::HelpDesk,
+        "auditor" => Role::Auditor,
+        "operator" => Role::Operator,
+        _ => return None,
+    })
 }
