@@ -90,11 +90,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             let verify = if verify_all { Verify::All } else { Verify::Tail };
             Settings::read(&config).map_err(text).and_then(|settings| serve(settings, verify))
         }
-        Command::StaffAdd { config, number, login, roles, from, until } => {
-            Settings::read(&config).map_err(text).and_then(|settings| {
-                add_officer(&settings, number, &login, &roles, (&from, &until))
-            })
-        }
+        Command::StaffAdd { config, number, login, roles, from, until } => Settings::read(&config)
+            .map_err(text)
+            .and_then(|settings| add_officer(&settings, number, &login, &roles, (&from, &until))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,8 +119,7 @@ fn serve(settings: Settings, verify: Verify) -> Result<(), String> {
         )
         .with_writer(std::io::stderr)
         .init();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(text)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(text)?;
     runtime.block_on(async {
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(async move {
@@ -130,9 +127,7 @@ fn serve(settings: Settings, verify: Verify) -> Result<(), String> {
             let _ = stop.send(true);
         });
         match settings.config.role {
-            NodeRole::Municipality => {
-                run::run_town(settings, verify, stopping).await.map_err(text)
-            }
+            NodeRole::Municipality => run::run_town(settings, verify, stopping).await.map_err(text),
             NodeRole::Coordinator => {
                 crate::coordinator::run(settings, stopping).await.map_err(text)
             }

@@ -3,4 +3,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {}
 /// r
-pub async fn run(_: crate::config::Settings, _: tokio::sync::watch::Receiver<bool>) -> Result<(), CoordinatorError> { Ok(()) }
+pub async fn run(
+    _: crate::config::Settings,
+    _: tokio::sync::watch::Receiver<bool>,
+) -> Result<(), CoordinatorError> {
+    Ok(())
+}

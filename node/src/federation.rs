@@ -5,4 +5,12 @@ use tokio::{sync::watch, task::JoinSet};
 #[derive(Debug, thiserror::Error)]
 pub enum FederationError {}
 /// Starts.
-pub async fn start(_: &Settings, _: &NodeKeys, _: &Town, _: &watch::Receiver<bool>, _: &mut JoinSet<()>) -> Result<(), FederationError> { Ok(()) }
+pub async fn start(
+    _: &Settings,
+    _: &NodeKeys,
+    _: &Town,
+    _: &watch::Receiver<bool>,
+    _: &mut JoinSet<()>,
+) -> Result<(), FederationError> {
+    Ok(())
+}

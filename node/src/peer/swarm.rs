@@ -49,11 +49,7 @@ pub(super) fn build(key: identity::Keypair) -> Result<Swarm<Behaviour>, PeerErro
         .with_max_concurrent_streams(STREAMS_MAX);
     let built = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            noise::Config::new,
-            yamux::Config::default,
-        )
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
         .map_err(|error| fail(&error))?
         .with_behaviour(|_| Behaviour::new(protocols, config))
         .map_err(|error| fail(&error))?
@@ -167,11 +163,8 @@ impl Running {
             line.in_flight = line.in_flight.saturating_add(1);
             let message = Message { protocol: ask.protocol, bytes: ask.bytes };
             let behaviour = self.swarm.behaviour_mut();
-            let id = behaviour.send_request_with_addresses(
-                &peer.id,
-                message,
-                peer.addresses.clone(),
-            );
+            let id =
+                behaviour.send_request_with_addresses(&peer.id, message, peer.addresses.clone());
             self.flights.insert(id, Flight { party, answer: ask.answer });
         }
     }
@@ -226,7 +219,10 @@ impl Running {
         let said = self.strangers_said;
         if said.is_none_or(|said| now.since(said) >= STRANGERS_SAID_EVERY) {
             self.strangers_said = Some(now);
-            tracing::warn!(count = self.strangers, "nodes that the directory does not name were turned away");
+            tracing::warn!(
+                count = self.strangers,
+                "nodes that the directory does not name were turned away"
+            );
         }
     }
 
