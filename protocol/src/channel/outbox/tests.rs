@@ -1,7 +1,5 @@
 //! What the outbox puts on the wire, and when.
 
-#![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
-
 use alloc::vec::Vec;
 
 use super::*;
