@@ -234,7 +234,7 @@ impl Ledger {
             Command::ProposeGrant(shared, private) => self.plan_proposal(shared, private),
             Command::DecideProposal(_, decision) => self.plan_decision(decision),
             Command::Pay(signed, payer) => self.plan_payment(&signed.intent, payer),
-            Command::Void(signed, _) => self.plan_void(&signed.intent),
+            Command::Void(signed, _) => self.plan_void(time, &signed.intent),
             Command::Refund(signed, _) => self.plan_refund(&signed.intent),
             Command::TurnDay(turn, _) => self.plan_day(time, turn.date),
             Command::Lapse(..) => self.plan_lapse(),

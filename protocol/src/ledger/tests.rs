@@ -1,5 +1,6 @@
 //! The ledger through its two doors, and every journal of these tests replayed.
 
+mod corners;
 mod desk;
 mod examples;
 mod properties;

@@ -1,0 +1,63 @@
+//! Corners of the rules, each of which was wrong once.
+
+use super::desk::*;
+use crate::{
+    account::{Account, HolderState},
+    command::{
+        AccountStateChange, Actor, Command, DayTurn, GrantPrivate, GrantShared, Nothing, Sweep,
+    },
+    digest::Digest,
+    id::{AccountId, PaymentId},
+    key::{ClientKey, JobKind, OperationKey},
+    refusal::Refusal,
+};
+
+fn change(desk: &mut Desk, account: AccountId, state: HolderState) -> Result<(), Refusal> {
+    let change = AccountStateChange { account, state, actor: Actor::Officer(OFFICER) };
+    desk.submit(Command::SetAccountState(Nothing {}, change)).map(|_| ())
+}
+
+#[test]
+fn a_payment_whose_key_is_a_week_old_is_refunded_as_long_as_any() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let resident = desk.resident();
+    desk.grant(resident, 100, "a").unwrap();
+    let key = desk.key();
+    desk.on("2026-12-01");
+    let command = desk.payment(key, resident, 100);
+    desk.keyed(Some(OperationKey::Client(key)), command).unwrap();
+    desk.until(day("2026-12-01").plus_days(90));
+    desk.refund(key.payment(), 100).unwrap();
+    desk.replays();
+}
+
+#[test]
+fn a_void_that_came_first_holds_as_long_as_its_payment_may_come() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let terms = crate::terms::TownTerms { refund_days: 0, ..crate::terms::TownTerms::DEFAULT };
+    desk.fact(Command::SetTerms(terms, by_officer()));
+    let resident = desk.resident();
+    desk.grant(resident, 100, "a").unwrap();
+    let key = desk.key();
+    desk.void(key.payment()).unwrap();
+    for date in ["2026-11-26", "2026-12-01"] {
+        desk.on(date);
+    }
+    let command = desk.payment(key, resident, 100);
+    let late = desk.keyed(Some(OperationKey::Client(key)), command);
+    assert_eq!(late, Err(Refusal::AlreadyVoided));
+}
+
+#[test]
+fn a_void_of_what_can_be_no_payment_is_no_success() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let resident = desk.resident();
+    desk.grant(resident, 100, "a").unwrap();
+    let payment = desk.pay(resident, 100).unwrap();
+    let ahead = ClientKey::of(desk.time.later_by_ms(600_001), [0; 10]);
+    assert_eq!(desk.void(ahead.payment()), Err(Refusal::UnknownPayment));
+    assert_eq!(desk.void(PaymentId([7; 16])), Err(Refusal::UnknownPayment));
+    desk.until(day("2026-11-24").plus_days(100));
+    assert!(desk.ledger.payment(&payment).is_none());
+    assert_eq!(desk.void(payment), Err(Refusal::UnknownPayment));
+}
