@@ -476,11 +476,13 @@ impl Ledger {
         self.conversions.iter().filter(move |(_, conversion)| conversion.account == account)
     }
 
-    /// Conversions whose last day to choose a town is over, with their numbers.
+    /// Conversions whose last day to choose a town is over, those of frozen accounts apart.
     #[must_use]
     pub fn overdue_conversions(&self, at_most: usize) -> Vec<ConversionId> {
         let over = self.due.iter().take_while(|(last, _)| *last < self.meta.day);
-        over.take(at_most).map(|(_, conversion)| *conversion).collect()
+        let ids = over.map(|(_, id)| *id);
+        let due = ids.filter(|id| self.conversions.get(id).is_some_and(|it| !self.waits(it)));
+        due.take(at_most).collect()
     }
 
     /// Whether lots lapsed that are not swept yet.

@@ -61,3 +61,34 @@ fn a_void_of_what_can_be_no_payment_is_no_success() {
     assert!(desk.ledger.payment(&payment).is_none());
     assert_eq!(desk.void(payment), Err(Refusal::UnknownPayment));
 }
+
+#[test]
+fn unassigned_points_of_a_frozen_account_wait_and_stand_in_nobodys_way() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let (frozen, other) = (desk.resident(), desk.resident());
+    let mut waiting = [frozen, other].map(|account| {
+        let link = desk.link(account);
+        let statement = desk.statement(link, 1_000);
+        (desk.send_conversion(statement).unwrap(), account)
+    });
+    waiting.sort_unstable();
+    change(&mut desk, frozen, HolderState::Frozen).unwrap();
+    for (conversion, account) in waiting {
+        let picked = desk.pick(account, conversion);
+        assert_eq!(picked.is_ok(), account == other, "{picked:?}");
+    }
+    let (conversion, _) = waiting.into_iter().find(|(_, account)| *account == frozen).unwrap();
+    assert_eq!(desk.pick(frozen, conversion), Err(Refusal::AccountFrozen));
+    desk.on("2026-12-31");
+    assert!(desk.ledger.overdue_conversions(1).is_empty());
+    let date = desk.ledger.day();
+    let key = Some(OperationKey::Job { kind: JobKind::Sweep, date });
+    let sweep = Command::SweepUnassigned(DayTurn { date }, Sweep { conversion });
+    assert_eq!(desk.keyed(key.clone(), sweep.clone()), Err(Refusal::NothingDue));
+    change(&mut desk, frozen, HolderState::Open).unwrap();
+    assert_eq!(desk.ledger.overdue_conversions(1), [conversion]);
+    desk.keyed(key, sweep).unwrap();
+    assert_eq!(desk.spendable(&frozen), 500);
+    assert_eq!(desk.book(Account::Unassigned(jal())), 0);
+    desk.replays();
+}
