@@ -92,3 +92,17 @@ fn unassigned_points_of_a_frozen_account_wait_and_stand_in_nobodys_way() {
     assert_eq!(desk.book(Account::Unassigned(jal())), 0);
     desk.replays();
 }
+
+#[test]
+fn an_account_is_not_closed_while_points_wait_for_a_town() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let resident = desk.resident();
+    let link = desk.link(resident);
+    let statement = desk.statement(link, 1_000);
+    let conversion = desk.send_conversion(statement).unwrap();
+    let refused = change(&mut desk, resident, HolderState::Closed);
+    assert_eq!(refused, Err(Refusal::NotWellFormed));
+    desk.pick(resident, conversion).unwrap();
+    desk.pay(resident, 500).unwrap();
+    change(&mut desk, resident, HolderState::Closed).unwrap();
+}
