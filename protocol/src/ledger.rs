@@ -183,6 +183,9 @@ impl Ledger {
     #[must_use]
     pub fn decide(&self, time: Time, checked: &Checked) -> Decided {
         let submission = checked.submission();
+        if !submission.key_fits() {
+            return Decided::Rejected(Refusal::NotWellFormed);
+        }
         match self.answered_before(time, submission) {
             Ok(None) => {}
             Ok(Some(first)) => return Decided::Again(first),

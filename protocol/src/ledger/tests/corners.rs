@@ -106,3 +106,33 @@ fn an_account_is_not_closed_while_points_wait_for_a_town() {
     desk.pay(resident, 500).unwrap();
     change(&mut desk, resident, HolderState::Closed).unwrap();
 }
+
+#[test]
+fn what_was_signed_once_is_done_once_under_whatever_key_it_comes_again() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let resident = desk.resident();
+    desk.grant(resident, 100, "a").unwrap();
+    let payment = desk.pay(resident, 100).unwrap();
+    let refund = desk.refund(payment, 40).unwrap().submission.command;
+    assert_eq!(desk.submit(refund.clone()), Err(Refusal::NotWellFormed));
+    assert_eq!(desk.keyed(None, refund), Err(Refusal::NotWellFormed));
+    assert_eq!(desk.spendable(&resident), 40);
+
+    let link = desk.link(resident);
+    let statement = desk.statement(link, 1_000);
+    desk.send_conversion(statement).unwrap();
+    let last = crate::entry::Entry::parse(desk.journal.last().unwrap()).unwrap();
+    assert_eq!(desk.submit(last.submission.command), Err(Refusal::NotWellFormed));
+    assert_eq!(desk.book(Account::Partner(jal())), 500);
+}
+
+#[test]
+fn a_proposal_without_a_key_of_its_own_is_refused_and_breaks_nothing() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let account = desk.resident();
+    let shared = GrantShared { programme: PROGRAMME, points: p(20_000) };
+    let private = GrantPrivate { account, activity: Digest::of(&[b"a"]), maker: OFFICER };
+    let proposal = Command::ProposeGrant(shared, private);
+    assert_eq!(desk.keyed(None, proposal.clone()), Err(Refusal::NotWellFormed));
+    desk.submit(proposal).unwrap();
+}
