@@ -3,6 +3,7 @@
 mod corners;
 mod desk;
 mod examples;
+mod model;
 mod properties;
 mod refusals;
 mod transfers;
