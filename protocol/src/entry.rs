@@ -13,7 +13,7 @@ use crate::{
     digest::Digest,
     envelope::Envelope,
     id::EntryIndex,
-    key::OperationKey,
+    key::{ClientKey, OperationKey},
     posting::Postings,
     refusal::Refusal,
 };
@@ -47,6 +47,48 @@ impl Submission {
         let kind = self.command.kind().to_be_bytes();
         let shared_hash = Digest::of(&[&shared]);
         Digest::of(&[&kind, &shared_hash.0, &self.command.private_bytes()])
+    }
+
+    /// Whether the key is the one that the command itself names: what was signed once is one
+    /// operation, under whatever key somebody else sends it again.
+    #[must_use]
+    pub fn key_fits(&self) -> bool {
+        let client = |named: &ClientKey| self.key == Some(OperationKey::Client(*named));
+        match &self.command {
+            Command::Pay(signed, _) => client(&signed.intent.key),
+            Command::Void(signed, _) => client(&signed.intent.key),
+            Command::Refund(signed, _) => client(&signed.intent.key),
+            // The proposal is named by its key.
+            Command::ProposeGrant(..) => matches!(self.key, Some(OperationKey::Client(_))),
+            Command::Convert(signed, _) => {
+                let (company, reference) = (signed.statement.company, &signed.statement.reference);
+                matches!(&self.key, Some(OperationKey::Company { company: by, reference: named })
+                    if *by == company && named == reference)
+            }
+            Command::OpenTown(..)
+            | Command::TakeDirectory(..)
+            | Command::TakeCatalogue(..)
+            | Command::SetProgramme(..)
+            | Command::SetTerms(..)
+            | Command::TakeAgreement(..)
+            | Command::OpenAccount(..)
+            | Command::SetAccountState(..)
+            | Command::SetMerchant(..)
+            | Command::SetTerminal(..)
+            | Command::LinkCompany(..)
+            | Command::SetPreset(..)
+            | Command::IssueHandle(..)
+            | Command::Grant(..)
+            | Command::DecideProposal(..)
+            | Command::TurnDay(..)
+            | Command::Lapse(..)
+            | Command::PickTown(..)
+            | Command::SweepUnassigned(..)
+            | Command::Offer(..)
+            | Command::HandleEnvelope(..)
+            | Command::Withdraw(..)
+            | Command::HashState(..) => true,
+        }
     }
 }
 

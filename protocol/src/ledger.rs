@@ -183,6 +183,9 @@ impl Ledger {
     #[must_use]
     pub fn decide(&self, time: Time, checked: &Checked) -> Decided {
         let submission = checked.submission();
+        if !submission.key_fits() {
+            return Decided::Rejected(Refusal::NotWellFormed);
+        }
         match self.answered_before(time, submission) {
             Ok(None) => {}
             Ok(Some(first)) => return Decided::Again(first),
@@ -234,7 +237,7 @@ impl Ledger {
             Command::ProposeGrant(shared, private) => self.plan_proposal(shared, private),
             Command::DecideProposal(_, decision) => self.plan_decision(decision),
             Command::Pay(signed, payer) => self.plan_payment(&signed.intent, payer),
-            Command::Void(signed, _) => self.plan_void(&signed.intent),
+            Command::Void(signed, _) => self.plan_void(time, &signed.intent),
             Command::Refund(signed, _) => self.plan_refund(&signed.intent),
             Command::TurnDay(turn, _) => self.plan_day(time, turn.date),
             Command::Lapse(..) => self.plan_lapse(),
@@ -476,11 +479,13 @@ impl Ledger {
         self.conversions.iter().filter(move |(_, conversion)| conversion.account == account)
     }
 
-    /// Conversions whose last day to choose a town is over, with their numbers.
+    /// Conversions whose last day to choose a town is over, those of frozen accounts apart.
     #[must_use]
     pub fn overdue_conversions(&self, at_most: usize) -> Vec<ConversionId> {
         let over = self.due.iter().take_while(|(last, _)| *last < self.meta.day);
-        over.take(at_most).map(|(_, conversion)| *conversion).collect()
+        let ids = over.map(|(_, id)| *id);
+        let due = ids.filter(|id| self.conversions.get(id).is_some_and(|it| !self.waits(it)));
+        due.take(at_most).collect()
     }
 
     /// Whether lots lapsed that are not swept yet.

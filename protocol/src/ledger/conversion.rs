@@ -3,10 +3,13 @@
 use alloc::vec::Vec;
 
 use super::{
-    Broken, Conversion, Ledger, Plan, check::may_receive, fact::link_key, state::Converted,
+    Broken, Conversion, Ledger, Plan,
+    check::{may_receive, may_spend},
+    fact::link_key,
+    state::Converted,
 };
 use crate::{
-    account::Account,
+    account::{Account, HolderState},
     catalogue::{CompanyPoints, CompanyTerms},
     command::{Pick, Preset},
     date::BusinessDate,
@@ -166,15 +169,29 @@ impl Ledger {
         if conversion.account != pick.account {
             return Err(Refusal::UnknownConversion);
         }
+        self.may_choose(conversion)?;
         self.assign(conversion)
     }
 
     pub(super) fn plan_sweep(&self, id: ConversionId) -> Result<Plan, Refusal> {
         let conversion = self.waiting(&id)?;
-        if conversion.last_day >= self.meta.day {
+        if conversion.last_day >= self.meta.day || self.waits(conversion) {
             return Err(Refusal::NothingDue);
         }
         self.assign(conversion)
+    }
+
+    /// Refuses the choice of a town for whoever may not spend either.
+    pub(super) fn may_choose(&self, conversion: &Conversion) -> Result<(), Refusal> {
+        let holder = self.holders.get(&conversion.account).ok_or(Refusal::UnknownAccount)?;
+        may_spend(holder.state)
+    }
+
+    /// Whether a conversion waits beyond its last day: the points of a frozen account do
+    /// (money-rules, Limits and locks).
+    pub(super) fn waits(&self, conversion: &Conversion) -> bool {
+        let holder = self.holders.get(&conversion.account);
+        holder.is_some_and(|holder| holder.state == HolderState::Frozen)
     }
 
     /// A conversion for which no town is chosen yet.

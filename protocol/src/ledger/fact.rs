@@ -153,7 +153,10 @@ impl Ledger {
         match (holder.state, change.state) {
             // Ends are for good, and an account that still holds points does not end.
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
-            (_, HolderState::Closed) if !holder.lots.as_slice().is_empty() => {
+            (_, HolderState::Closed)
+                if !holder.lots.as_slice().is_empty()
+                    || self.conversions_of(&change.account).next().is_some() =>
+            {
                 Err(Refusal::NotWellFormed)
             }
             (

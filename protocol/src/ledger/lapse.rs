@@ -8,7 +8,7 @@ use crate::{
     date::{BusinessDate, Time},
     digest::Digest,
     id::AccountId,
-    key::ClientKey,
+    key::{ClientKey, WINDOW_BACK_MS},
     lot::{Birth, Lot, LotTerms},
     points::Points,
     posting::{Posting, Postings},
@@ -39,9 +39,12 @@ impl Ledger {
 
     pub(super) fn apply_day(&mut self, time: Time, date: BusinessDate) {
         self.meta.day = date;
-        // A payment is kept as long as it can be refunded, and a day more for the clocks.
+        // A payment is kept as long as it can be refunded, the days of its own key's window (by
+        // whose time it is sorted) and the day that is not over more; so a void that came first
+        // is kept as long as its payment may come.
         let days = u64::from(self.terms.refund_days.saturating_add(1));
-        let kept = Time(time.0.saturating_sub(days.saturating_mul(86_400_000)));
+        let kept = days.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);
+        let kept = Time(time.0.saturating_sub(kept));
         self.payments.remove_below(&ClientKey::floor(kept).payment());
     }
 

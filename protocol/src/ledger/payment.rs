@@ -6,10 +6,11 @@ use super::{Broken, Ledger, Payment, PaymentState, Plan, check::may_spend};
 use crate::{
     account::{Account, Side},
     command::{InUse, Payer, SignedPayment},
-    date::BusinessDate,
+    date::{BusinessDate, Time},
     entry::{Effect, Entry},
-    id::{AccountId, MerchantId, TerminalId, TownId},
+    id::{AccountId, MerchantId, PaymentId, TerminalId, TownId},
     intent::{PaymentIntent, VoidIntent},
+    key::{ClientKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     lot::Lot,
     points::Points,
     posting::{Posting, Postings},
@@ -93,11 +94,16 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn plan_void(&self, intent: &VoidIntent) -> Result<Plan, Refusal> {
+    pub(super) fn plan_void(&self, time: Time, intent: &VoidIntent) -> Result<Plan, Refusal> {
         self.at_own_till(intent.town, intent.merchant, intent.terminal)?;
         let Some(payment) = self.payments.get(&intent.payment) else {
-            // The payment may still come: it will find itself voided.
-            return Ok(Plan::FACT);
+            return if may_still_come(time, &intent.payment) {
+                // It will find itself voided.
+                Ok(Plan::FACT)
+            } else {
+                // It was never made, or so long ago that it is not kept: nothing is voided.
+                Err(Refusal::UnknownPayment)
+            };
         };
         if payment.merchant != intent.merchant {
             return Err(Refusal::NotYourPayment);
@@ -137,6 +143,14 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Whether a payment of this id, which is its key, could still be a new command.
+fn may_still_come(time: Time, payment: &PaymentId) -> bool {
+    ClientKey::new(payment.0).is_some_and(|key| {
+        key.time().later_by_ms(WINDOW_BACK_MS) >= time
+            && key.time() <= time.later_by_ms(WINDOW_AHEAD_MS)
+    })
 }
 
 /// The lots that an entry takes from a holder, in order.

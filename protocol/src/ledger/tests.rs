@@ -1,7 +1,9 @@
 //! The ledger through its two doors, and every journal of these tests replayed.
 
+mod corners;
 mod desk;
 mod examples;
+mod model;
 mod properties;
 mod refusals;
 mod transfers;

@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, Ledger, Plan, check::may_spend, payment::lots_taken};
+use super::{Broken, Conversion, Ledger, Plan, check::may_spend, payment::lots_taken};
 use crate::{
     account::Account,
     agreement::Agreement,
     channel::Channel,
     codec,
-    command::{OfferPrivate, OfferShared, Source, WithdrawShared},
+    command::{Actor, OfferPrivate, OfferShared, Source, WithdrawShared},
     date::BusinessDate,
     entry::{Effect, Entry},
     envelope::{Purpose, Unsigned},
@@ -48,6 +48,7 @@ impl Ledger {
                 if !fits {
                     return Err(Refusal::UnknownConversion);
                 }
+                self.may_leave(conversion, private.actor)?;
                 // It left when it was converted (money-rules, Conversion).
                 (alloc::vec![conversion.lot], conversion.lot.terms.earned)
             }
@@ -71,6 +72,16 @@ impl Ledger {
         };
         let postings = postings.ok_or(Refusal::TooManyPoints)?;
         Ok(Plan { postings, message: Some(message) })
+    }
+
+    /// Whether unassigned points may go to another town: by the holder's choice if the holder may
+    /// spend, and by the preset in time unless the account is frozen.
+    fn may_leave(&self, conversion: &Conversion, actor: Actor) -> Result<(), Refusal> {
+        match actor {
+            Actor::Holder | Actor::Officer(_) => self.may_choose(conversion),
+            Actor::Node if self.waits(conversion) => Err(Refusal::AccountFrozen),
+            Actor::Node => Ok(()),
+        }
     }
 
     /// What a holder's balance gives to a transfer, first to expire first.
