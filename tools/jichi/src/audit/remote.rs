@@ -167,7 +167,8 @@ fn keeps_secrets(base: &str) -> bool {
         Some(six) => six.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    matches!(name, "127.0.0.1" | "::1" | "localhost")
+    // Before an @ stands a user, not a host.
+    !host.contains('@') && matches!(name, "127.0.0.1" | "::1" | "localhost")
 }
 
 /// The body behind an address; none for 404.

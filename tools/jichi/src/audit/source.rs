@@ -113,10 +113,11 @@ impl Source {
         let index = EntryIndex(0);
         let (_, entry) = Replay::begin(&first.ok_or(Fault::Empty)?)
             .map_err(|finding| Fault::Entry { index, finding })?;
-        match entry.submission.command {
-            Command::OpenTown(opening, _) => Ok(opening),
-            _ => Err(Fault::Empty.into()),
-        }
+        // A replay begins with nothing else.
+        let Command::OpenTown(opening, _) = entry.submission.command else {
+            return Err(Fault::Empty.into());
+        };
+        Ok(opening)
     }
 
     /// Gives everything to the fold, in order.

@@ -8,6 +8,9 @@ use jichi_protocol::{
     },
 };
 
+/// Takes a tile that is full, or the last of its level.
+pub(crate) type Emit<'e, E> = dyn FnMut(TilePath, &[Digest]) -> Result<(), E> + 'e;
+
 /// Makes tiles of leaves, holding at most one unfinished tile of each level.
 #[derive(Debug, Default)]
 pub(crate) struct Tiles {
@@ -26,7 +29,7 @@ impl Tiles {
     pub(crate) fn push<E>(
         &mut self,
         leaf: Digest,
-        emit: &mut dyn FnMut(TilePath, &[Digest]) -> Result<(), E>,
+        emit: &mut Emit<'_, E>,
     ) -> Result<(), E> {
         let mut rising = Some(leaf);
         let mut number = 0_u8;
@@ -51,7 +54,7 @@ impl Tiles {
     /// Gives the unfinished tiles to `emit`; empty ones have no name.
     pub(crate) fn finish<E>(
         self,
-        emit: &mut dyn FnMut(TilePath, &[Digest]) -> Result<(), E>,
+        emit: &mut Emit<'_, E>,
     ) -> Result<(), E> {
         for (number, level) in (0_u8..).zip(&self.levels) {
             if let Some(path) = path(number, level) {

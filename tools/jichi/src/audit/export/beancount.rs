@@ -82,7 +82,7 @@ const fn lapsed_name(kind: LapsedKind) -> &'static str {
 
 /// A part of an account's name begins with a capital letter or a digit. Ids have small letters
 /// only, so no two companies get one name.
-pub(super) fn company(id: CompanyId) -> String {
+pub(crate) fn company(id: CompanyId) -> String {
     let mut letters = id.as_str().chars();
     match letters.next() {
         Some('-') => format!("XX{id}"),
