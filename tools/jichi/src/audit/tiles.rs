@@ -26,11 +26,7 @@ struct Level {
 
 impl Tiles {
     /// Adds a leaf's hash; every tile that is full with it goes to `emit`.
-    pub(crate) fn push<E>(
-        &mut self,
-        leaf: Digest,
-        emit: &mut Emit<'_, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn push<E>(&mut self, leaf: Digest, emit: &mut Emit<'_, E>) -> Result<(), E> {
         let mut rising = Some(leaf);
         let mut number = 0_u8;
         while let Some(hash) = rising.take() {
@@ -52,10 +48,7 @@ impl Tiles {
     }
 
     /// Gives the unfinished tiles to `emit`; empty ones have no name.
-    pub(crate) fn finish<E>(
-        self,
-        emit: &mut Emit<'_, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn finish<E>(self, emit: &mut Emit<'_, E>) -> Result<(), E> {
         for (number, level) in (0_u8..).zip(&self.levels) {
             if let Some(path) = path(number, level) {
                 emit(path, &level.hashes)?;
@@ -78,3 +71,6 @@ fn root(mut hashes: Vec<Digest>) -> Option<Digest> {
     }
     hashes.first().copied()
 }
+
+#[cfg(test)]
+mod tests;
