@@ -288,16 +288,16 @@ impl Terminal {
 }
 
 /// A partner company: it signs its statements and its requests.
-pub struct Company {
+pub struct Company<'k> {
     /// The coordinator.
     pub client: Client,
     /// The company's id, also its key's.
     pub id: String,
     /// Its key.
-    pub key: SigningKey,
+    pub key: &'k SigningKey,
 }
 
-impl Company {
+impl Company<'_> {
     /// Sends a conversion to the coordinator (RFC 9421 and RFC 9530).
     ///
     /// # Errors
@@ -331,7 +331,7 @@ impl Company {
         let mut nonce = [0_u8; 16];
         getrandom::fill(&mut nonce).map_err(|error| anyhow!("{error}"))?;
         jichi_node::api::sign::sign(
-            &mut parts, body, &origin, &self.id, &self.key, clock::now(), nonce,
+            &mut parts, body, &origin, &self.id, self.key, clock::now(), nonce,
         )?;
         let text = |value: &ureq::http::HeaderValue| value.to_str().map(str::to_owned);
         let headers = parts.headers.iter().map(|(name, value)| Ok((name.to_string(), text(value)?)));

@@ -1,9 +1,12 @@
-//! The parts of the `jichi` command that demo, bench and tests share.
+//! The `jichi` command: its parts are a library, so that tests drive the same federation as the
+//! demo.
 
 #![forbid(unsafe_code)]
 
+mod audit;
 pub mod client;
-pub mod out;
+pub mod command;
+mod demo;
+mod out;
 pub mod publish;
 pub mod world;
-pub mod demo;

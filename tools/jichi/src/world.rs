@@ -139,6 +139,14 @@ impl Node {
         self.wait_until_ready()
     }
 
+    /// Starts the node if it does not run.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn ensure_running(&mut self) -> anyhow::Result<()> {
+        if self.child.is_some() { Ok(()) } else { self.start() }
+    }
+
     /// Starts the process, and does not wait.
     ///
     /// # Errors

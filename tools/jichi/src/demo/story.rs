@@ -52,9 +52,8 @@ pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     let company = Company {
         client: world.coordinator.public(),
         id: COMPANY.into(),
-        key: jichi_protocol::signature::SigningKey::from_seed(&[0; 32]),
+        key: &world.company,
     };
-    let company = Company { key: world.company_key(), ..company };
     let link = link(&hanako)?;
     let own = convert(&company, maebashi, link, 2_000, "demo-1")?;
     let moved = convert(&company, maebashi, link, 1_000, "demo-2")?;
@@ -303,14 +302,14 @@ fn tamper_and_audit(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     step(8, "監査 audit both logs, their cross-check, and a tampered copy");
     world.stop()?;
     for node in &world.towns {
-        let verdict = audit::verify_folder(&node.data())?;
-        ensure!(verdict.is_sound(), "{verdict}");
-        out::line(format!("   {verdict}"));
+        let report = audit::verify_folder(&node.data())?;
+        ensure!(report.sound(), "{}", report.text());
+        out::line(indented(&report.text(), 6));
     }
     let [a, b] = &world.towns[..] else { bail!("two towns") };
     let crossed = audit::cross_folders(&a.data(), &b.data())?;
-    ensure!(crossed.is_sound(), "{crossed}");
-    out::line(format!("   {crossed}"));
+    ensure!(crossed.sound(), "{}", crossed.text());
+    out::line(indented(&crossed.text(), 8));
     let copy = dir.join("tampered");
     copy_folder(&a.data().join("journal"), &copy.join("journal"))?;
     let segment = copy.join("journal").join("00000000.seg");
@@ -318,9 +317,10 @@ fn tamper_and_audit(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     let byte = bytes.get_mut(3_000).context("a journal of several sectors")?;
     *byte ^= 1;
     fs::write(&segment, bytes)?;
-    let verdict = audit::verify_folder(&copy)?;
-    ensure!(!verdict.is_sound(), "a flipped bit was not found");
-    out::line(format!("   one flipped bit in a copy: {verdict}"));
+    let report = audit::verify_folder(&copy)?;
+    ensure!(!report.sound(), "a flipped bit was not found");
+    out::line("   one flipped bit in a copy:");
+    out::line(indented(&report.text(), 8));
     fs::remove_dir_all(copy)?;
     Ok(())
 }
@@ -332,4 +332,10 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
         fs::copy(file.path(), to.join(file.file_name()))?;
     }
     Ok(())
+}
+
+/// The first lines of a report.
+fn indented(text: &str, lines: usize) -> String {
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).take(lines);
+    lines.map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n")
 }
