@@ -182,12 +182,11 @@ impl Trusted {
 
     /// Whether no checkpoint of this log covers more entries than it has.
     pub(crate) fn not_cut(&self, key: &VerifierKey, size: TreeSize) -> Result<(), Fault> {
-        for known in self.of(key).filter(|known| known.claimed().size > size) {
-            let known_size = known.claimed().size;
-            known.verify(key).map_err(|fault| Fault::Known { size: known_size, fault })?;
-            return Err(Fault::Cut { known: known_size, size });
-        }
-        Ok(())
+        let longer = self.of(key).find(|known| known.claimed().size > size);
+        let Some(known) = longer else { return Ok(()) };
+        let covered = known.claimed().size;
+        known.verify(key).map_err(|fault| Fault::Known { size: covered, fault })?;
+        Err(Fault::Cut { known: covered, size })
     }
 
     fn of(&self, key: &VerifierKey) -> impl Iterator<Item = &SignedCheckpoint> {

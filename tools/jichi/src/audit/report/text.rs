@@ -76,11 +76,10 @@ fn fault(
             at.offset
         )?;
     }
-    match fault {
-        Fault::Damage(_) if report.size.0 == 0 => {
-            writeln!(out, "  No entry was replayed: bytes that were changed say nothing.")?;
-        }
-        _ => writeln!(out, "  {} entries before it are sound.", report.size)?,
+    if matches!(fault, Fault::Damage(_)) && report.size.0 == 0 {
+        writeln!(out, "  No entry was replayed: bytes that were changed say nothing.")?;
+    } else {
+        writeln!(out, "  {} entries before it are sound.", report.size)?;
     }
     writeln!(
         out,
