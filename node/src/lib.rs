@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod keyfile;
+pub mod documents;
 pub mod guard;
 pub mod journal;
 pub mod vault;
