@@ -11,7 +11,6 @@ use jichi_protocol::{
     digest::{Hex, from_hex},
     directory::PeerId,
 };
-use libp2p::identity::Keypair;
 use zeroize::Zeroizing;
 
 /// Why a key file cannot be used.
@@ -86,25 +85,13 @@ pub fn read_or_create(path: &Path) -> Result<Seed, KeyFileError> {
     if path.exists() { read(path) } else { create(path) }
 }
 
-/// Who the holder of a transport key is on a connection.
+/// Who the holder of a transport key is on a connection, as the directory names it.
 #[must_use]
 pub fn peer_id_of(seed: &Seed) -> PeerId {
-    let pair = keypair_of(seed);
-    let Ok(id) = PeerId::new(&pair.public().to_peer_id().to_bytes()) else {
+    let Ok(id) = PeerId::new(&crate::peer::peer_id_of_seed(seed).to_bytes()) else {
         unreachable!("the id of an Ed25519 key has 38 bytes")
     };
     id
-}
-
-/// The transport's key pair.
-#[must_use]
-pub fn keypair_of(seed: &Seed) -> Keypair {
-    // libp2p wipes what it is given, hence the copy.
-    let mut copy = seed.clone();
-    let Ok(pair) = Keypair::ed25519_from_bytes(copy.as_mut_slice()) else {
-        unreachable!("every 32 bytes are the seed of an Ed25519 key")
-    };
-    pair
 }
 
 /// A transport id as libp2p writes it (base58).

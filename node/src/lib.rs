@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
-pub mod keyfile;
 pub mod documents;
 pub mod guard;
 pub mod journal;

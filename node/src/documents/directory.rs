@@ -45,7 +45,7 @@ const ROOT_KEYS: [&str; 4] = [ISSUED, MEMBERS, VALID_UNTIL, VERSION];
 pub enum DocumentFault {
     /// Changes that automerge cannot put together, though their hashes are right.
     #[error("automerge does not read this document; its author has to write it anew: {0}")]
-    Automerge(#[from] AutomergeError),
+    Automerge(Box<AutomergeError>),
     /// The history is too large, or not written as this node writes it.
     #[error(transparent)]
     History(#[from] HistoryFault),
@@ -55,6 +55,12 @@ pub enum DocumentFault {
     /// A key, a type or a value that the schema does not know.
     #[error("the document does not hold a directory: see {0}")]
     Schema(&'static str),
+}
+
+impl From<AutomergeError> for DocumentFault {
+    fn from(error: AutomergeError) -> Self {
+        Self::Automerge(Box::new(error))
+    }
 }
 
 /// The directory's document.
@@ -312,16 +318,15 @@ fn list<T: PartialEq, const MAX: usize>(
     for index in 0..length {
         let value = doc.get(&list, index)?;
         let value = value.and_then(|(value, _)| value.as_scalar().and_then(&read));
-        values.push(value.ok_or(schema(key))?);
+        values.push(value.ok_or_else(|| schema(key))?);
     }
     Few::new(values).map_err(|_| schema(key))
 }
 
 fn read_member(doc: &Automerge, members: &ObjId, key: &str) -> Read<Member> {
     let who = key.parse().map_err(|_| DocumentFault::Schema("a member's party"))?;
-    let map = match doc.get(members, key)? {
-        Some((Value::Object(ObjType::Map), id)) => id,
-        Some(_) | None => return Err(DocumentFault::Schema(MEMBERS)),
+    let Some((Value::Object(ObjType::Map), map)) = doc.get(members, key)? else {
+        return Err(DocumentFault::Schema(MEMBERS));
     };
     only_keys(doc, &map, &MEMBER_KEYS, "a member's keys")?;
     let generation = u32::try_from(number(doc, &map, GENERATION)?);

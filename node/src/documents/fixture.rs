@@ -44,8 +44,7 @@ pub(super) fn member(n: u16) -> Member {
         generation: Generation(1),
         channel_key: PublicKey(bytes_of(n, "channel")),
         transport: PeerId::new(&bytes_of(n, "transport")).unwrap(),
-        addresses: Few::new(vec![format!("/ip4/127.0.0.1/tcp/{}", 4000 + n).parse().unwrap()])
-            .unwrap(),
+        addresses: Few::new(vec![format!("/ip4/127.0.0.1/tcp/{n}").parse().unwrap()]).unwrap(),
         versions: Few::new(vec![1]).unwrap(),
     }
 }

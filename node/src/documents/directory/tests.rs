@@ -94,7 +94,8 @@ fn bent(edit: impl FnOnce(&mut AutoCommit, &ObjId)) -> DirectoryDocument {
 
 #[test]
 fn what_the_schema_does_not_know_is_refused() {
-    let bends: [(&str, fn(&mut AutoCommit, &ObjId)); 11] = [
+    type Bend = fn(&mut AutoCommit, &ObjId);
+    let bends: [(&str, Bend); 11] = [
         ("a further key", |d, m| d.put(m, "holder", "someone").unwrap()),
         ("a further root key", |d, _| d.put(ROOT, "more", 1_u64).unwrap()),
         ("a missing key", |d, m| d.delete(m, NAME_JA).unwrap()),
