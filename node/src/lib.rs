@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod documents;
 pub mod guard;
 pub mod journal;
 pub mod vault;
