@@ -131,3 +131,14 @@ async fn a_peer_that_cannot_be_reached_does_not_hang_the_caller() {
     let answer = tokio::time::timeout(Duration::from_secs(15), asked).await.unwrap();
     assert_eq!(answer, Err(RequestError::Unreachable));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_is_dropped_is_no_empty_answer() {
+    let (a, mut b) = (node(1).await, node(2).await);
+    a.knows(&[(town(B), &b)]);
+    b.knows(&[(town(A), &a)]);
+    let mut inbound = b.inbound.take().unwrap();
+    tokio::spawn(async move { while inbound.recv().await.is_some() {} });
+    let answer = a.handle.request(town(B), Protocol::Envelope, vec![1]).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
