@@ -1,3 +1,5 @@
+//! Tests with real swarms on loopback.
+
 use std::{sync::Arc, time::Duration};
 
 use jichi_protocol::directory::Party;
