@@ -363,12 +363,12 @@ impl Ledger {
     /// Whether a refusal of this submission is final for its key.
     fn remembers(&self, submission: &Submission) -> bool {
         match &submission.key {
+            Some(OperationKey::Client(_) | OperationKey::Company { .. }) => true,
+            // A message is handled, or it comes again: a town cannot fill this one's log.
             Some(
-                OperationKey::Client(_)
-                | OperationKey::Company { .. }
-                | OperationKey::Channel { .. },
-            ) => true,
-            Some(OperationKey::Line { .. } | OperationKey::Job { .. }) | None => false,
+                OperationKey::Channel { .. } | OperationKey::Line { .. } | OperationKey::Job { .. },
+            )
+            | None => false,
         }
     }
 
