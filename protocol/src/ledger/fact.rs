@@ -15,7 +15,7 @@ use crate::{
     date::Time,
     digest::Digest,
     directory::{Directory, Party},
-    id::{CompanyId, Generation, LinkId},
+    id::{CompanyId, LinkId},
     programme::Programme,
     refusal::Refusal,
     terms::{REFUND_DAYS_MAX, TownTerms},
@@ -138,7 +138,9 @@ impl Ledger {
         let peer = signed.agreement.peer_of(self.meta.town).ok_or(Broken::Unknown)?;
         self.agreements.insert(peer, *signed);
         if !self.channels.contains(&peer) {
-            self.channels.insert(peer, Channel::new(self.meta.generation, Generation(1)));
+            // Its key signed the agreement, so the directory has it.
+            let member = self.members.get(&peer).ok_or(Broken::Unknown)?;
+            self.channels.insert(peer, Channel::new(self.meta.generation, member.generation));
         }
         Ok(())
     }

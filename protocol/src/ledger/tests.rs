@@ -4,6 +4,7 @@ mod corners;
 mod desk;
 mod examples;
 mod model;
+mod pair;
 mod properties;
 mod refusals;
 mod transfers;

@@ -106,7 +106,7 @@ impl Desk {
             generation: Generation(1),
             log_key: seed(0).public(),
             channel_key: channel_key.public(),
-            root: DirectoryRoot::new(vec![super::transfers::root_key().public()], 1).unwrap(),
+            root: DirectoryRoot::new(vec![super::pair::root_key().public()], 1).unwrap(),
             rules: RulesVersion::V1,
             date: time.date(),
         };

@@ -281,7 +281,7 @@ fn cases(few: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn the_ledger_does_what_the_model_says(steps in prop::collection::vec(step(), 1..80)) {
