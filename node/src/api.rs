@@ -8,6 +8,7 @@ pub mod problem;
 pub mod sign;
 pub mod answer;
 pub mod caller;
+pub mod health;
 pub mod log;
 pub mod officer;
 pub mod payment;

@@ -56,7 +56,7 @@ enum Command {
         /// The name to sign in with.
         #[arg(long)]
         login: String,
-        /// Roles, by comma: grant_maker, approver, merchant_officer, desk, help_desk, auditor,
+        /// Roles, by comma: grant-maker, approver, merchant-officer, desk, help-desk, auditor,
         /// operator.
         #[arg(long, value_delimiter = ',')]
         roles: Vec<String>,
@@ -90,11 +90,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             let verify = if verify_all { Verify::All } else { Verify::Tail };
             Settings::read(&config).map_err(text).and_then(|settings| serve(settings, verify))
         }
-        Command::StaffAdd { config, number, login, roles, from, until } => {
-            Settings::read(&config).map_err(text).and_then(|settings| {
-                add_officer(&settings, number, &login, &roles, (&from, &until))
-            })
-        }
+        Command::StaffAdd { config, number, login, roles, from, until } => Settings::read(&config)
+            .map_err(text)
+            .and_then(|settings| add_officer(&settings, number, &login, &roles, (&from, &until))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,8 +119,7 @@ fn serve(settings: Settings, verify: Verify) -> Result<(), String> {
         )
         .with_writer(std::io::stderr)
         .init();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(text)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(text)?;
     runtime.block_on(async {
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(async move {
@@ -130,9 +127,7 @@ fn serve(settings: Settings, verify: Verify) -> Result<(), String> {
             let _ = stop.send(true);
         });
         match settings.config.role {
-            NodeRole::Municipality => {
-                run::run_town(settings, verify, stopping).await.map_err(text)
-            }
+            NodeRole::Municipality => run::run_town(settings, verify, stopping).await.map_err(text),
             NodeRole::Coordinator => {
                 crate::coordinator::run(settings, stopping).await.map_err(text)
             }
@@ -167,8 +162,8 @@ fn add_officer(
     let password = SecretString::from(line.trim_end_matches(['\r', '\n']).to_owned());
     let day = |words: &str| words.parse::<BusinessDate>().map_err(text);
     let periods = roles.iter().map(|role| {
-        let role: Role = role.parse().map_err(text)?;
-        Ok(RolePeriod { role, from: day(from)?, until: day(until)? })
+        let role = role_of(role).ok_or_else(|| format!("{role}: no such role"))?;
+        Ok(RolePeriod { role, from: day(from)?, to: day(until)? })
     });
     let officer = Officer {
         login: login.parse::<Login>().map_err(text)?,
@@ -178,4 +173,17 @@ fn add_officer(
     let mut staff = Staff::load(&settings.data).map_err(text)?;
     staff.add(OfficerId(number), officer).map_err(text)?;
     staff.save(&settings.data).map_err(text)
+}
+
+fn role_of(name: &str) -> Option<Role> {
+    Some(match name {
+        "grant-maker" => Role::GrantMaker,
+        "approver" => Role::Approver,
+        "merchant-officer" => Role::MerchantOfficer,
+        "desk" => Role::Desk,
+        "help-desk" => Role::HelpDesk,
+        "auditor" => Role::Auditor,
+        "operator" => Role::Operator,
+        _ => return None,
+    })
 }

@@ -127,3 +127,19 @@ pub fn init(settings: &Settings) -> Result<NodeKeys, InitError> {
     }
     Ok(keys)
 }
+
+/// What the federation's office needs of a node for the directory, as JSON.
+#[must_use]
+pub fn public_facts(settings: &Settings, keys: &NodeKeys) -> String {
+    let (log, channel) = keys.public();
+    let party = settings.town.map_or_else(|| "coordinator".into(), |town| town.to_string());
+    let peer = crate::peer::peer_id_of_seed(&keys.transport);
+    serde_json::json!({
+        "party": party,
+        "log_key": log.to_string(),
+        "channel_key": channel.to_string(),
+        "peer_id": peer.to_string(),
+        "addresses": settings.config.listen.peer,
+    })
+    .to_string()
+}

@@ -17,4 +17,13 @@ pub mod staff;
 pub mod throttle;
 pub mod town;
 
+pub mod config;
+pub mod keyfile;
+pub mod init;
+pub mod peer;
+pub mod federation;
+pub mod coordinator;
+pub mod run;
+pub mod command;
+
 pub mod api;

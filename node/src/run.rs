@@ -160,8 +160,10 @@ async fn serve_town(
     for (listener, router) in bound {
         let router: Router = router;
         // A shop street behind one address, and a proxy in front, ask many at a time.
-        let limits =
-            Limits { requests_per_address_max: Limits::default().requests_max, ..Limits::default() };
+        let limits = Limits {
+            requests_per_address_max: Limits::default().requests_max,
+            ..Limits::default()
+        };
         serving.spawn(serve(listener, router, limits, stop.clone()));
     }
     while serving.join_next().await.is_some() {}

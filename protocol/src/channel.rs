@@ -188,7 +188,8 @@ impl Channel {
     }
 
     /// Notes an arriving message that [`Channel::arrival`] called new or a fork; the numbers of
-    /// ours that it acknowledges for good come back.
+    /// ours that it acknowledges for good come back. The peer has heard these, so the caller
+    /// tells the [`outbox::Outbox`] too: their bytes can no longer be found by [`Channel::open`].
     pub fn received(&mut self, envelope: &Envelope, me: TownId) -> Vec<ChannelNumber> {
         match self.arrival(envelope, me) {
             Arrival::New => {}

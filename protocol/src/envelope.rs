@@ -185,6 +185,12 @@ impl Envelope {
         &self.header
     }
 
+    /// The sender's signature, to be shown as evidence.
+    #[must_use]
+    pub const fn signature(&self) -> Signature {
+        self.signature
+    }
+
     /// The body.
     #[must_use]
     pub fn body(&self) -> &[u8] {

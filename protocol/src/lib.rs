@@ -38,6 +38,7 @@ pub mod entry;
 
 pub mod hashed;
 pub mod ledger;
+pub mod decision;
 pub mod log;
 pub mod replay;
 pub mod cross;

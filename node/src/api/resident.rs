@@ -339,6 +339,6 @@ async fn withdraw(
 }
 
 /// A field that is not of its form.
-pub(super) fn invalid(field: &'static str) -> Problem {
+pub(crate) fn invalid(field: &'static str) -> Problem {
     Problem::from(EdgeProblem::InvalidValue).in_field(field)
 }

@@ -24,6 +24,8 @@ pub enum Log {
     Journal,
     /// The sealed evidence and personal data.
     Vault,
+    /// The coordinator's routes.
+    Routes,
 }
 
 impl Log {
@@ -31,6 +33,7 @@ impl Log {
         match self {
             Self::Journal => *b"JICHIJRN",
             Self::Vault => *b"JICHIVLT",
+            Self::Routes => *b"JICHIRTE",
         }
     }
 }
@@ -40,6 +43,7 @@ impl fmt::Display for Log {
         f.write_str(match self {
             Self::Journal => "journal",
             Self::Vault => "vault",
+            Self::Routes => "routes",
         })
     }
 }

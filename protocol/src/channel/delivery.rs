@@ -8,8 +8,10 @@ use crate::{
     envelope::{Acked, ENVELOPE_BYTES_MAX},
 };
 
-/// The largest delivery or reply.
+/// The largest delivery.
 pub const DELIVERY_BYTES_MAX: usize = 128 * 1024;
+/// The largest reply to a delivery: it holds two numbers and a fault.
+pub const REPLY_BYTES_MAX: usize = 32;
 
 const _: () = assert!(ENVELOPE_BYTES_MAX < DELIVERY_BYTES_MAX);
 
@@ -74,3 +76,19 @@ impl Delivery {
         codec::decode(bytes)
     }
 }
+
+impl DeliveryReply {
+    /// Reads the reply to a delivery.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > REPLY_BYTES_MAX {
+            return Err(Malformed::Form);
+        }
+        codec::decode(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,12 @@ use crate::{
 
 /// How many messages of a channel are on the wire at once.
 pub const IN_FLIGHT_MAX: usize = 32;
-/// The first delay of a retransmission, in milliseconds.
-const RETRY_DELAY_MS_MIN: u64 = 1_000;
-/// The longest delay of a retransmission, in milliseconds.
-const RETRY_DELAY_MS_MAX: u64 = 60_000;
+/// The shortest delay of a retransmission, in milliseconds.
+pub const RETRY_DELAY_MS_MIN: u64 = 1_000;
+/// The longest delay of a retransmission, jitter included, in milliseconds.
+pub const RETRY_DELAY_MS_MAX: u64 = 60_000;
+/// The delay at which doubling ends, so that with half of it as jitter it is the longest one.
+const DOUBLED_DELAY_MS_MAX: u64 = RETRY_DELAY_MS_MAX / 3 * 2;
 
 /// Messages that the peer has not said it heard.
 #[derive(Debug, Clone)]
@@ -45,21 +47,26 @@ impl Outbox {
     }
 
     /// The next message to put on the wire, the lowest number that is due. `random` spreads the
-    /// retransmissions of many towns.
+    /// retransmissions of many towns. It is in flight until [`Outbox::handle_heard`] or
+    /// [`Outbox::handle_failed`] ends it: the caller puts a limit on how long that takes.
     pub fn poll_transmit(&mut self, now: Time, random: u64) -> Option<ChannelNumber> {
-        let flying = self.waiting.values().filter(|waiting| waiting.flying).count();
-        if flying >= IN_FLIGHT_MAX {
+        if self.is_full() {
             return None;
         }
         let due = self.waiting.iter_mut().find(|(_, w)| !w.flying && w.due <= now);
         let (number, waiting) = due?;
         let doubled = RETRY_DELAY_MS_MIN.saturating_mul(1 << waiting.tries.min(16));
-        let delay = doubled.min(RETRY_DELAY_MS_MAX);
+        let delay = doubled.min(DOUBLED_DELAY_MS_MAX);
         let jitter = random.checked_rem(delay / 2).unwrap_or(0);
         waiting.tries = waiting.tries.saturating_add(1);
         waiting.due = now.later_by_ms(delay.saturating_add(jitter));
         waiting.flying = true;
         Some(*number)
+    }
+
+    /// Whether so many messages are in flight that one has to end before the next.
+    fn is_full(&self) -> bool {
+        self.waiting.values().filter(|waiting| waiting.flying).count() >= IN_FLIGHT_MAX
     }
 
     /// A transmission ended without a word from the peer: it is tried again when due.
@@ -69,7 +76,8 @@ impl Outbox {
         }
     }
 
-    /// The peer said what it heard: everything up to there is done.
+    /// The peer said what it heard: everything up to there is done. What it heard in another of
+    /// our generations ends the transmission and nothing else.
     pub fn handle_heard(&mut self, number: ChannelNumber, heard: Acked) {
         self.handle_failed(number);
         if heard.generation == self.generation {
@@ -77,9 +85,12 @@ impl Outbox {
         }
     }
 
-    /// When the next retransmission is due.
+    /// When to poll again; none while only the end of a transmission can change anything.
     #[must_use]
     pub fn next_due(&self) -> Option<Time> {
+        if self.is_full() {
+            return None;
+        }
         self.waiting.values().filter(|waiting| !waiting.flying).map(|waiting| waiting.due).min()
     }
 
@@ -101,3 +112,6 @@ impl Outbox {
         self.waiting.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,9 +138,8 @@ impl Ledger {
         let peer = signed.agreement.peer_of(self.meta.town).ok_or(Broken::Unknown)?;
         self.agreements.insert(peer, *signed);
         if !self.channels.contains(&peer) {
-            // Its key signed the agreement, so the directory has it.
-            let member = self.members.get(&peer).ok_or(Broken::Unknown)?;
-            self.channels.insert(peer, Channel::new(self.meta.generation, member.generation));
+            let generation = self.members.get(&peer).ok_or(Broken::Unknown)?.generation;
+            self.channels.insert(peer, Channel::new(self.meta.generation, generation));
         }
         Ok(())
     }

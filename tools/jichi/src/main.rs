@@ -1,3 +1,7 @@
-//! The node as a program.
+//! The command for everybody who does not run a node.
+
 #![forbid(unsafe_code)]
-fn main() {}
+
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    jichi::command::main()
+}

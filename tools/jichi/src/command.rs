@@ -1,0 +1,42 @@
+//! The command line of `jichi`.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::{audit, demo};
+
+/// Points of a town, checked by anybody.
+#[derive(Debug, clap::Parser)]
+#[command(name = "jichi", version)]
+struct Jichi {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Two towns and a coordinator on this machine, and a story that they live through. 実演
+    Demo(demo::Args),
+    /// Check a town's log, compare two, export one. 監査
+    Audit(audit::Args),
+    /// A node, as the program `jichi-node` runs it.
+    #[command(trailing_var_arg = true, disable_help_flag = true)]
+    Node {
+        /// What `jichi-node` takes.
+        #[arg(allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+/// Runs the command line. Exit codes: 0 ok, 1 the check failed, 2 usage, 3 cannot reach or read.
+///
+/// # Errors
+/// What has no exit code of its own.
+pub fn main() -> anyhow::Result<ExitCode> {
+    match Jichi::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Audit(args) => audit::run(args),
+        Command::Node { args } => Ok(jichi_node::command::main(args)),
+    }
+}

@@ -1,0 +1,12 @@
+//! The `jichi` command: its parts are a library, so that tests drive the same federation as the
+//! demo.
+
+#![forbid(unsafe_code)]
+
+mod audit;
+pub mod client;
+pub mod command;
+mod demo;
+mod out;
+pub mod publish;
+pub mod world;
