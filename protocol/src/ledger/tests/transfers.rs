@@ -9,7 +9,7 @@ use crate::{
     command::{AccountStateChange, Actor, Command, Nothing, Source},
     cross::Contradiction,
     envelope::{Envelope, Purpose},
-    id::{Generation, TransferId},
+    id::{AccountId, Generation, TransferId},
     lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin, Paid},
     points::Points,
     refusal::Refusal,
@@ -268,11 +268,7 @@ fn a_councils_points_stay_in_their_town_unless_the_agreement_says_otherwise() {
 fn an_account_with_too_many_lots_refuses_an_offer() {
     let mut pair = with_points(BEGIN, 300);
     let resident = pair.at_b;
-    for number in 0..crate::lot::LOTS_MAX {
-        let last = day("2027-05-01").plus_days(u32::try_from(number).unwrap());
-        pair.b.programme(|programme| programme.expiry = crate::programme::ExpiryRule::On(last));
-        pair.b.grant(resident, 1, &alloc::format!("{number}")).unwrap();
-    }
+    fill(&mut pair.b, resident, "2027-05-01");
     let offer = pair.offer(1, 300).unwrap();
     let refuse = pair.b.receive(&offer).unwrap().unwrap();
     assert_eq!(answer(&refuse), refused(RefuseReason::TooManyLots));
@@ -451,4 +447,38 @@ fn the_largest_offer_fits_into_an_entry_of_either_town() {
     let offer = channel.draft(pair.a.town, pair.b.town, Purpose::Money, message);
     let accept = pair.b.receive(&offer.sign(&pair.a.channel_key)).unwrap().unwrap();
     assert_eq!(answer(&accept), Answer::Accept { date: day(BEGIN) });
+}
+
+/// Grants as many lots of one point as an account may hold, of days from `first` on.
+fn fill(desk: &mut Desk, account: AccountId, first: &str) {
+    for number in 0..crate::lot::LOTS_MAX {
+        let last = day(first).plus_days(u32::try_from(number).unwrap());
+        desk.programme(|programme| programme.expiry = crate::programme::ExpiryRule::On(last));
+        desk.grant(account, 1, &alloc::format!("{first} {number}")).unwrap();
+    }
+}
+
+#[test]
+fn an_offer_has_no_more_lots_than_the_other_towns_entry_can_hold() {
+    let mut pair = Pair::new(BEGIN, |agreement| agreement.movable = Movable::Everything);
+    let resident = pair.at_a;
+    fill(&mut pair.a, resident, "2027-05-01");
+    let payment = pair.a.pay(resident, 128).unwrap();
+    fill(&mut pair.a, resident, "2028-05-01");
+    pair.a.refund(payment, 128).unwrap();
+    assert_eq!(pair.a.spendable(&resident), 256);
+    assert_eq!(pair.offer(1, 129), Err(Refusal::TooLargeForAnEntry));
+    let offer = pair.offer(2, 128).unwrap();
+    pair.b.receive(&offer).unwrap();
+    assert_eq!(pair.b.spendable(&pair.at_b), 128);
+    pair.sound();
+
+    let Ok(Message::Offer(mut body)) = codec::decode::<Message>(offer.body()) else { panic!() };
+    body.transfer = TransferId([3; 16]);
+    body.lots.push(body.lots[0]);
+    let channel = pair.a.ledger.channel(&pair.b.town).unwrap();
+    let message = codec::encode(&Message::Offer(body));
+    let offer = channel.draft(pair.a.town, pair.b.town, Purpose::Money, message);
+    let refuse = pair.b.receive(&offer.sign(&pair.a.channel_key)).unwrap().unwrap();
+    assert_eq!(answer(&refuse), refused(RefuseReason::Unreadable));
 }
