@@ -50,8 +50,8 @@ pub(crate) struct Desk {
     pub(crate) time: Time,
     pub(crate) town: TownId,
     pub(crate) channel_key: SigningKey,
-    terminal_key: SigningKey,
-    company_key: SigningKey,
+    pub(crate) terminal_key: SigningKey,
+    pub(crate) company_key: SigningKey,
     counter: u32,
 }
 

@@ -450,7 +450,7 @@ fn the_largest_offer_fits_into_an_entry_of_either_town() {
 }
 
 /// Grants as many lots of one point as an account may hold, of days from `first` on.
-fn fill(desk: &mut Desk, account: AccountId, first: &str) {
+pub(super) fn fill(desk: &mut Desk, account: AccountId, first: &str) {
     for number in 0..crate::lot::LOTS_MAX {
         let last = day(first).plus_days(u32::try_from(number).unwrap());
         desk.programme(|programme| programme.expiry = crate::programme::ExpiryRule::On(last));
