@@ -2,9 +2,11 @@
 
 mod corners;
 mod desk;
+mod every;
 mod examples;
 mod model;
 mod pair;
 mod properties;
 mod refusals;
+mod repeating;
 mod transfers;

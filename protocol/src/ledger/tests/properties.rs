@@ -273,7 +273,7 @@ impl Both {
 }
 
 /// Few in the normal run; the environment's `PROPTEST_CASES` asks for more.
-fn cases(few: u32) -> ProptestConfig {
+pub(super) fn cases(few: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     // 256 is what proptest takes where the environment asks for nothing.
     let cases = if usual.cases == 256 { few } else { usual.cases };
