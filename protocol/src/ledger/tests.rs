@@ -4,6 +4,7 @@ mod corners;
 mod desk;
 mod every;
 mod examples;
+mod golden;
 mod model;
 mod pair;
 mod properties;
