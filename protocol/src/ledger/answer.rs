@@ -8,7 +8,7 @@ use crate::{
     entry::Effect,
     envelope::Envelope,
     id::{AccountId, EntryIndex, TownId},
-    lot::{Lot, Return},
+    lot::{LOTS_MAX, Lot, Return},
     points::Points,
     posting::{Posting, Postings},
     refusal::Refusal,
@@ -87,7 +87,7 @@ impl Ledger {
         let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
         let sum = sum.filter(|sum| !sum.is_zero()).ok_or(RefuseReason::Unreadable)?;
         let sound = |lot: &Lot| !lot.points.is_zero() && lot.terms.spendable_on(offer.left);
-        if !offer.lots.iter().all(sound) {
+        if offer.lots.len() > LOTS_MAX || !offer.lots.iter().all(sound) {
             return Err(RefuseReason::Unreadable);
         }
         let agreement = self.agreement_on(&town, today).map_err(|_| RefuseReason::NoAgreement)?;

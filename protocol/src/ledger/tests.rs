@@ -2,8 +2,12 @@
 
 mod corners;
 mod desk;
+mod every;
 mod examples;
+mod golden;
 mod model;
+mod pair;
 mod properties;
 mod refusals;
+mod repeating;
 mod transfers;

@@ -13,7 +13,7 @@ use crate::{
     entry::{Effect, Entry},
     envelope::{Purpose, Unsigned},
     id::{EntryIndex, TownId, TransferId},
-    lot::Lot,
+    lot::{LOTS_MAX, Lot},
     points::Points,
     posting::Postings,
     refusal::Refusal,
@@ -53,6 +53,10 @@ impl Ledger {
                 (alloc::vec![conversion.lot], conversion.lot.terms.earned)
             }
         };
+        if lots.len() > LOTS_MAX {
+            // The other town's entry would hold them twice, with longer origins.
+            return Err(Refusal::TooLargeForAnEntry);
+        }
         self.within_town_cap(&shared.town, agreement, shared.points)?;
         let body = OfferBody {
             transfer: shared.transfer,

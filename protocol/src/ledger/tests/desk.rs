@@ -50,8 +50,8 @@ pub(crate) struct Desk {
     pub(crate) time: Time,
     pub(crate) town: TownId,
     pub(crate) channel_key: SigningKey,
-    terminal_key: SigningKey,
-    company_key: SigningKey,
+    pub(crate) terminal_key: SigningKey,
+    pub(crate) company_key: SigningKey,
     counter: u32,
 }
 
@@ -106,7 +106,7 @@ impl Desk {
             generation: Generation(1),
             log_key: seed(0).public(),
             channel_key: channel_key.public(),
-            root: DirectoryRoot::new(vec![super::transfers::root_key().public()], 1).unwrap(),
+            root: DirectoryRoot::new(vec![super::pair::root_key().public()], 1).unwrap(),
             rules: RulesVersion::V1,
             date: time.date(),
         };

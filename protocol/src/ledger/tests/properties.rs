@@ -273,7 +273,7 @@ impl Both {
 }
 
 /// Few in the normal run; the environment's `PROPTEST_CASES` asks for more.
-fn cases(few: u32) -> ProptestConfig {
+pub(super) fn cases(few: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     // 256 is what proptest takes where the environment asks for nothing.
     let cases = if usual.cases == 256 { few } else { usual.cases };
@@ -281,7 +281,7 @@ fn cases(few: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn the_ledger_does_what_the_model_says(steps in prop::collection::vec(step(), 1..80)) {

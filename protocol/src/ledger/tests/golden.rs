@@ -1,0 +1,117 @@
+//! A journal with every kind of command, kept as bytes: whoever changes a form changes these.
+
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+
+use super::{
+    desk::*,
+    every::{base, deliveries},
+};
+use crate::{
+    codec,
+    command::{Command, Nothing, StateHash},
+    digest::{Digest, Hex},
+    entry::{Entry, Outcome, StoredEntry},
+    key::{JobKind, OperationKey},
+    log::tree::{Tree, leaf_hash},
+    replay::{Replay, Signatures},
+};
+
+/// The scripted journal: every delivery, then days, a lapse, a sweep, and a hash.
+fn scripted() -> Desk {
+    let pair = base();
+    let all = deliveries(&pair);
+    let mut desk = base().a;
+    for (key, command) in all {
+        let _ = desk.keyed(key, command);
+    }
+    let resident = pair.at_a;
+    let link = crate::id::LinkId(resident.0);
+    let statement = desk.statement(link, 600);
+    let conversion = desk.send_conversion(statement).unwrap();
+    desk.on("2027-04-04").sweep();
+    let date = desk.ledger.day();
+    assert_eq!(desk.ledger.overdue_conversions(9), [conversion]);
+    let key = OperationKey::Job { kind: JobKind::Sweep, date };
+    let sweep = crate::command::Sweep { conversion };
+    let turn = crate::command::DayTurn { date };
+    desk.keyed(Some(key), Command::SweepUnassigned(turn, sweep)).unwrap();
+    let hash = desk.ledger.hash();
+    let key = OperationKey::Job { kind: JobKind::StateHash, date };
+    desk.keyed(Some(key), Command::HashState(StateHash { hash }, Nothing {})).unwrap();
+    desk
+}
+
+fn root(journal: &[Vec<u8>]) -> Digest {
+    let mut tree = Tree::default();
+    for bytes in journal {
+        tree.push(leaf_hash(&codec::decode::<StoredEntry>(bytes).unwrap().leaf()));
+    }
+    tree.root()
+}
+
+fn json(journal: &[Vec<u8>], state: Digest) -> String {
+    let entries: Vec<_> = journal.iter().map(|bytes| format!("    \"{}\"", Hex(bytes))).collect();
+    format!(
+        "{{\n  \"about\": \"A journal with every kind of command. Each entry is a stored-entry of \
+         docs/formats.cddl; state_hash is that of the state behind the last one, root that of the \
+         log (RFC 6962) of their leaves.\",\n  \"state_hash\": \"{state}\",\n  \"root\": \
+         \"{}\",\n  \"entries\": [\n{}\n  ]\n}}\n",
+        root(journal),
+        entries.join(",\n")
+    )
+}
+
+const GOLDEN: &str = include_str!("../../../../tests/vectors/journal-v1.json");
+
+#[test]
+fn the_golden_journal_is_still_what_the_script_makes() {
+    let mut desk = scripted();
+    let state = desk.ledger.hash();
+    let made = json(&desk.journal, state);
+    assert!(made == GOLDEN, "the forms changed; tests/vectors/journal-v1.json would be:\n{made}");
+}
+
+#[test]
+fn the_golden_journal_replays_to_its_state_and_root() {
+    let golden: serde_json::Value = serde_json::from_str(GOLDEN).unwrap();
+    let bytes = |hex: &serde_json::Value| -> Vec<u8> {
+        let hex = hex.as_str().unwrap();
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    };
+    let journal: Vec<Vec<u8>> = golden["entries"].as_array().unwrap().iter().map(bytes).collect();
+    let (mut replay, first) = Replay::begin(&journal[0]).unwrap();
+    let mut done = BTreeSet::from([first.submission.command.kind()]);
+    let mut refused = 0;
+    for bytes in &journal[1..] {
+        let entry = replay.step(bytes, Signatures::Check).unwrap();
+        assert_eq!(codec::encode(&entry.store()), *bytes);
+        match entry.outcome {
+            Outcome::Done(_) => {
+                done.insert(entry.submission.command.kind());
+            }
+            Outcome::Refused(_) => refused += 1,
+        }
+    }
+    assert!(done.into_iter().eq(0..28), "every kind of command is done once");
+    assert!(refused >= 5);
+    assert_eq!(golden["state_hash"], format!("{}", replay.ledger_mut().hash()));
+    assert_eq!(golden["root"], format!("{}", root(&journal)));
+    let _ = Entry::parse(&journal[0]).unwrap();
+}
+
+#[test]
+fn every_kind_of_command_stands_in_the_written_form() {
+    let cddl = include_str!("../../../../docs/formats.cddl");
+    for bytes in &scripted().journal {
+        let command = Entry::parse(bytes).unwrap().submission.command;
+        let line = format!("; {} {}", command.kind(), command.kind_name());
+        assert!(cddl.lines().any(|written| written == line), "not in docs/formats.cddl: {line}");
+    }
+    for (code, number) in crate::refusal::Refusal::CODES {
+        let line = format!("; {number} {code}");
+        assert!(cddl.lines().any(|written| written == line), "not in docs/formats.cddl: {line}");
+    }
+}

@@ -1,0 +1,97 @@
+//! Repeating is harmless (money-rules): any deliveries, repeated and reordered, end in the state
+//! of the sequence of distinct keys in the order in which each was first journalled.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+use proptest::prelude::*;
+
+use super::{
+    desk::*,
+    every::{Delivery, base, deliveries},
+    properties::cases,
+};
+use crate::{
+    account::Account,
+    entry::Outcome,
+    id::AccountId,
+    ledger::{Balance, Decided},
+    lot::Lots,
+};
+
+type Held = (Vec<(Account, Balance)>, Vec<(AccountId, Lots)>);
+
+/// Where all points are.
+fn held(desk: &Desk) -> Held {
+    let books = desk.ledger.books().map(|(account, balance)| (*account, *balance));
+    let lots = desk.ledger.holders().map(|(account, holder)| (*account, holder.lots.clone()));
+    (books.collect(), lots.collect())
+}
+
+/// Delivers a command; whether it made an entry.
+fn deliver(desk: &mut Desk, (key, command): &Delivery) -> bool {
+    let (length, before) = (desk.journal.len(), held(desk));
+    let decided = desk.decide(key.clone(), command.clone());
+    let _ = desk.keyed(key.clone(), command.clone());
+    match decided {
+        Decided::Entry(draft) => {
+            assert_eq!(desk.journal.len(), length + 1);
+            if draft.plan.is_err() {
+                assert!(held(desk) == before, "a refusal moved points");
+            }
+            true
+        }
+        Decided::Again(_) | Decided::Heard | Decided::Rejected(_) => {
+            assert_eq!(desk.journal.len(), length);
+            assert!(held(desk) == before, "what makes no entry moved points");
+            false
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn repeating_is_harmless(order in prop::collection::vec(any::<prop::sample::Index>(), 0..300)) {
+        let mut disturbed = base().a;
+        let all = deliveries(&base());
+        let mut first = Vec::new();
+        // At random, and then all in order, so that much is done at all.
+        let random = order.iter().map(|index| index.get(&all));
+        for delivery in random.chain(&all) {
+            if deliver(&mut disturbed, delivery) {
+                prop_assert!(!first.contains(&delivery), "an entry for the second time");
+                first.push(delivery);
+            }
+        }
+        let mut quiet = base().a;
+        for delivery in first {
+            prop_assert!(deliver(&mut quiet, delivery));
+        }
+        prop_assert!(quiet.journal == disturbed.journal);
+        prop_assert!(quiet.ledger == disturbed.ledger);
+        quiet.replays();
+    }
+}
+
+#[test]
+fn every_kind_of_command_is_delivered_and_most_are_done() {
+    let pair = base();
+    let all = deliveries(&pair);
+    let kinds: BTreeSet<u16> = all.iter().map(|(_, command)| command.kind()).collect();
+    assert!(kinds.iter().copied().eq(0..28), "{kinds:?}");
+    let mut desk = base().a;
+    let length = desk.journal.len();
+    for delivery in &all {
+        deliver(&mut desk, delivery);
+    }
+    let entries =
+        desk.journal[length..].iter().map(|bytes| crate::entry::Entry::parse(bytes).unwrap());
+    let (done, refused): (Vec<_>, Vec<_>) =
+        entries.partition(|entry| matches!(entry.outcome, Outcome::Done(_)));
+    let kinds = |entries: &[crate::entry::Entry]| -> BTreeSet<_> {
+        entries.iter().map(|entry| entry.submission.command.kind_name()).collect()
+    };
+    // The five that need another day, or a hash, or come first are in the golden journal.
+    assert_eq!(kinds(&done).len(), 23, "{:?}", kinds(&done));
+    assert!(refused.len() >= 5, "{}", refused.len());
+}
