@@ -27,3 +27,4 @@ pub mod run;
 pub mod command;
 
 pub mod api;
+pub mod page;
