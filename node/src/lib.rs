@@ -28,3 +28,4 @@ pub mod run;
 pub mod command;
 
 pub mod api;
+pub mod page;
