@@ -1,47 +1,283 @@
-//! INTERIM directory from files.
-use std::sync::Arc;
-use jichi_protocol::{codec, command::{Command, DirectoryPart, Nothing}, date::Time, directory::{Directory, DirectoryVersion, Party, SignedStatement}, entry::Submission};
+//! The directory at work: held on disk, taken into the journal, brought up to date from peers.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jichi_protocol::{
+    command::{Command, DirectoryPart, Nothing},
+    directory::{
+        Directory, DirectoryFault, DirectoryRoot, DirectoryVersion, DocumentName, NotAuthorized,
+        Party, SignedStatement,
+    },
+    entry::{Outcome, Submission},
+    refusal::Refusal,
+};
 use tokio::sync::watch;
-use crate::{config::Settings, engine::Engine, peer::PeerHandle};
+
 use super::Members;
-/// e
-#[derive(Debug, thiserror::Error)]
-pub enum DirectoryError { /// io
- #[error("{0}")] Io(#[from] std::io::Error), /// form
- #[error("directory form")] Form }
-#[derive(Clone)]
-pub(super) struct Shelf { held: Option<Arc<(Directory, SignedStatement)>> }
-pub(super) enum Taker { Town(Engine), Coordinator }
-/// Members an entry holds at most.
+use crate::{
+    clock,
+    config::Settings,
+    documents::{
+        desk::DocumentDesk,
+        store::{DocumentStore, Edition, StoreFault},
+        sync::{NotBegun, Progress, SyncFault, SyncSession},
+        wire::{DocumentReply, DocumentRequest, SessionNumber, WireFault},
+    },
+    engine::{Answer, Engine, NotTaken},
+    peer::{PeerHandle, Protocol, RequestError},
+};
+
+/// How often each peer is asked for the version that it holds.
+const SYNC_EVERY: Duration = Duration::from_secs(3);
+/// Members that one entry takes: 24 of the largest stay below the size of an entry.
 const PART_MEMBERS_MAX: usize = 24;
+
+/// Why the directory on disk cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The files.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The pinned root did not sign it.
+    #[error("the directory in the data folder: {0}")]
+    NotAuthorized(#[from] NotAuthorized),
+    /// An empty directory cannot be made.
+    #[error(transparent)]
+    Empty(#[from] DirectoryFault),
+}
+
+/// Why a peer's newer version was not taken.
+#[derive(Debug, thiserror::Error)]
+enum NotSynced {
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Wire(#[from] WireFault),
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
+    #[error(transparent)]
+    Sync(#[from] SyncFault),
+    #[error("the peer answers something else than it was asked")]
+    OtherReply,
+    #[error("the journal does not take it: {0}")]
+    NotTaken(#[from] NotTaken),
+    #[error("the journal refuses it: {}", .0.code())]
+    Refused(Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+/// Who has to take a version before it counts.
+pub(super) enum Taker {
+    /// A town: its journal.
+    Town(Engine),
+    /// The coordinator decides nothing about money and has no journal.
+    Coordinator,
+}
+
+/// The directory of this node. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Shelf(Arc<Parts>);
+
+struct Parts {
+    root: DirectoryRoot,
+    held: Mutex<Held>,
+    members: watch::Sender<Arc<Directory>>,
+}
+
+struct Held {
+    store: DocumentStore,
+    desk: DocumentDesk,
+}
+
 impl Shelf {
+    /// Opens what is on disk; the pinned root must have signed it.
     pub(super) fn open(settings: &Settings) -> Result<(Self, Members), DirectoryError> {
-        let dir = settings.data.join("documents");
-        let (d, s) = (dir.join("directory.cbor"), dir.join("statement.cbor"));
-        let held = if d.exists() {
-            let d: Directory = codec::decode(&std::fs::read(d)?).map_err(|_| DirectoryError::Form)?;
-            let s: SignedStatement = codec::decode(&std::fs::read(s)?).map_err(|_| DirectoryError::Form)?;
-            Some(Arc::new((d, s)))
-        } else { None };
-        let dir = held.as_ref().map(|h| h.0.clone()).unwrap_or(Directory::new(DirectoryVersion(1), Time(0), Time(1), vec![]).map_err(|_| DirectoryError::Form)?);
-        let (_tx, rx) = watch::channel(Arc::new(dir));
-        std::mem::forget(_tx);
-        Ok((Self { held }, rx))
+        let store = DocumentStore::open(&settings.data.join("documents"))?;
+        if let Some(statement) = store.statement() {
+            statement.verify(&settings.root)?;
+        }
+        let directory = match store.directory() {
+            Some(directory) => directory.clone(),
+            None => {
+                let now = clock::now();
+                Directory::new(DirectoryVersion(1), now, now.later_by_ms(1), Vec::new())?
+            }
+        };
+        let (members, watching) = watch::channel(Arc::new(directory));
+        let held = Mutex::new(Held { store, desk: DocumentDesk::default() });
+        Ok((Self(Arc::new(Parts { root: settings.root.clone(), held, members })), watching))
     }
-    pub(super) fn answer(&self, _: Party, _: &[u8]) -> Option<Vec<u8>> { None }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Nothing unwinds while it holds the lock, and what is behind it is whole in any case.
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a peer's request about the directory.
+    pub(super) fn answer(&self, from: Party, bytes: &[u8]) -> Option<Vec<u8>> {
+        let request = DocumentRequest::decode(bytes).ok()?;
+        let peer = self.0.members.borrow().member(from)?.transport.clone();
+        let mut held = self.held();
+        let Held { store, desk } = &mut *held;
+        Some(desk.answer(store, &peer, &request).encode())
+    }
+
+    /// Gives the journal what is on disk, if it is newer.
     pub(super) async fn take_held(&self, taker: &Taker) {
-        let (Some(held), Taker::Town(engine)) = (&self.held, taker) else { return };
-        take(engine, &held.0, &held.1).await;
+        let held = self.held().store.held().cloned();
+        if let Some(edition) = held
+            && let Err(error) = taker.take(&edition).await
+        {
+            tracing::error!(%error, "the directory on disk is not in the journal");
+        }
+    }
+
+    /// Asks one peer for its version, and takes it if it is newer.
+    async fn sync_with(
+        &self,
+        peer: &PeerHandle,
+        party: Party,
+        taker: &Taker,
+    ) -> Result<(), NotSynced> {
+        let ask = DocumentRequest::AskStatement(DocumentName::Directory);
+        let offered = match exchange(peer, party, &ask).await? {
+            DocumentReply::Statement(offered) => offered,
+            DocumentReply::Nothing => return Ok(()),
+            DocumentReply::Sync(_) | DocumentReply::Refused(_) => {
+                return Err(NotSynced::OtherReply);
+            }
+        };
+        let Some(mut session) = self.begin(offered)? else { return Ok(()) };
+        let number = SessionNumber(clock::now().0);
+        let document = DocumentName::Directory;
+        let mut first = true;
+        let edition = loop {
+            let Some(message) = session.next_message() else { return Err(NotSynced::OtherReply) };
+            let message = message.into();
+            let request = if first {
+                DocumentRequest::BeginSync { document, session: number, message }
+            } else {
+                DocumentRequest::ContinueSync { session: number, message }
+            };
+            first = false;
+            let answer = match exchange(peer, party, &request).await? {
+                DocumentReply::Sync(answer) => answer,
+                DocumentReply::Nothing
+                | DocumentReply::Statement(_)
+                | DocumentReply::Refused(_) => return Err(NotSynced::OtherReply),
+            };
+            match session.receive(answer.as_ref().map(|bytes| bytes.as_slice()))? {
+                Progress::More => {}
+                Progress::Done(edition) => break edition,
+            }
+        };
+        // The journal first: a crash here leaves the older version on disk, and the peer offers
+        // the newer one again.
+        taker.take(&edition).await?;
+        let directory = Arc::new(edition.directory().clone());
+        self.held().store.put(*edition)?;
+        tracing::info!(version = %directory.version(), from = %party, "a newer directory was taken");
+        self.0.members.send_replace(directory);
+        Ok(())
+    }
+
+    /// A session for what a peer offers, if it is newer than what is held.
+    fn begin(&self, offered: SignedStatement) -> Result<Option<SyncSession>, NotSynced> {
+        let held = self.held();
+        match SyncSession::begin(&held.store, offered, &self.0.root, clock::now()) {
+            Ok(session) => Ok(Some(session)),
+            Err(NotBegun::Same | NotBegun::Older) => Ok(None),
+            Err(NotBegun::Fork(proof)) => {
+                held.store.keep_proof(&proof)?;
+                Err(NotBegun::Fork(proof).into())
+            }
+            Err(
+                other @ (NotBegun::NotAuthorized(_)
+                | NotBegun::Expired
+                | NotBegun::NotYet
+                | NotBegun::Frozen),
+            ) => Err(other.into()),
+        }
     }
 }
-async fn take(engine: &Engine, directory: &Directory, statement: &SignedStatement) {
-    let known = engine.read(|l| l.meta().directory).await;
-    if known.is_ok_and(|known| known >= directory.version()) { return; }
-    let parts: Vec<_> = directory.members().chunks(PART_MEMBERS_MAX).collect();
-    for (n, members) in parts.iter().enumerate() {
-        let part = DirectoryPart { statement: statement.clone(), part: n as u16, parts: parts.len() as u16, members: members.to_vec() };
-        let s = Submission { key: None, command: Command::TakeDirectory(part, Nothing {}), evidence: None };
-        match engine.submit(s).await { Ok(a) => tracing::info!(?n, "directory part taken {}", matches!(a, crate::engine::Answer::Entry(_))), Err(e) => tracing::error!(%e, "directory not taken") }
+
+async fn exchange(
+    peer: &PeerHandle,
+    party: Party,
+    request: &DocumentRequest,
+) -> Result<DocumentReply, NotSynced> {
+    let reply = peer.request(party, Protocol::Document, request.encode()).await?;
+    Ok(DocumentReply::decode(&reply)?)
+}
+
+impl Taker {
+    /// Writes a version down, in parts; what is not newer is taken already.
+    async fn take(&self, edition: &Edition) -> Result<(), NotSynced> {
+        let Self::Town(engine) = self else { return Ok(()) };
+        let directory = edition.directory();
+        let known = engine.read(|ledger| ledger.meta().directory).await?;
+        if known >= directory.version() {
+            return Ok(());
+        }
+        let parts: Vec<_> = directory.members().chunks(PART_MEMBERS_MAX).collect();
+        let count = u16::try_from(parts.len()).unwrap_or(u16::MAX);
+        for (number, members) in (0..count).zip(parts) {
+            let part = DirectoryPart {
+                statement: edition.statement().clone(),
+                part: number,
+                parts: count,
+                members: members.to_vec(),
+            };
+            let command = Command::TakeDirectory(part, Nothing {});
+            let submission = Submission { key: None, command, evidence: None };
+            match engine.submit(submission).await? {
+                Answer::Entry(committed) => {
+                    if let Outcome::Refused(refusal) = committed.entry.outcome {
+                        return Err(NotSynced::Refused(refusal));
+                    }
+                }
+                Answer::Heard => return Err(NotSynced::OtherReply),
+                Answer::Rejected(refusal) => return Err(NotSynced::Refused(refusal)),
+            }
+        }
+        Ok(())
     }
 }
-pub(super) async fn keep_in_sync(_: Shelf, _: PeerHandle, _: Taker, _: Party, _: watch::Receiver<bool>) { std::future::pending().await }
+
+/// Asks every peer now and then, until the node stops.
+pub(super) async fn keep_in_sync(
+    shelf: Shelf,
+    peer: PeerHandle,
+    taker: Taker,
+    me: Party,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let parties: Vec<Party> =
+            shelf.0.members.borrow().members().iter().map(|member| member.who).collect();
+        for party in parties.into_iter().filter(|party| *party != me) {
+            if let Err(error) = shelf.sync_with(&peer, party, &taker).await {
+                match &error {
+                    NotSynced::Request(_) => tracing::debug!(%party, %error, "not asked"),
+                    NotSynced::Wire(_)
+                    | NotSynced::NotBegun(_)
+                    | NotSynced::Sync(_)
+                    | NotSynced::OtherReply
+                    | NotSynced::NotTaken(_)
+                    | NotSynced::Refused(_)
+                    | NotSynced::Store(_) => {
+                        tracing::warn!(%party, %error, "the peer's directory was not taken");
+                    }
+                }
+            }
+        }
+        let stopping = stop.wait_for(|stop| *stop);
+        if tokio::time::timeout(SYNC_EVERY, stopping).await.is_ok() {
+            return;
+        }
+    }
+}

@@ -166,9 +166,7 @@ impl Client {
     }
 }
 
-fn reply(
-    answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> anyhow::Result<Reply> {
+fn reply(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Reply> {
     let mut response = answered?;
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().unwrap_or_default();
@@ -195,8 +193,7 @@ impl Terminal {
     /// # Errors
     /// When the node cannot be reached, or refuses.
     pub fn prove(&self, mykey_id: &str, password: &str) -> anyhow::Result<String> {
-        let body =
-            json!({"terminal": self.terminal.0, "mykey_id": mykey_id, "password": password});
+        let body = json!({"terminal": self.terminal.0, "mykey_id": mykey_id, "password": password});
         let proof = self.client.post("/v1/proofs", None, &body)?.ok()?;
         Ok(proof["proof"].as_str().unwrap_or_default().to_owned())
     }
@@ -225,13 +222,7 @@ impl Terminal {
     ///
     /// # Errors
     /// When the node cannot be reached.
-    pub fn pay(
-        &self,
-        key: ClientKey,
-        proof: &str,
-        points: u32,
-        at: Time,
-    ) -> anyhow::Result<Reply> {
+    pub fn pay(&self, key: ClientKey, proof: &str, points: u32, at: Time) -> anyhow::Result<Reply> {
         let body = self.payment_body(key, proof, points, at);
         self.client.post("/v1/payments", Some(&key), &body)
     }
@@ -331,10 +322,17 @@ impl Company<'_> {
         let mut nonce = [0_u8; 16];
         getrandom::fill(&mut nonce).map_err(|error| anyhow!("{error}"))?;
         jichi_node::api::sign::sign(
-            &mut parts, body, &origin, &self.id, self.key, clock::now(), nonce,
+            &mut parts,
+            body,
+            &origin,
+            &self.id,
+            self.key,
+            clock::now(),
+            nonce,
         )?;
         let text = |value: &ureq::http::HeaderValue| value.to_str().map(str::to_owned);
-        let headers = parts.headers.iter().map(|(name, value)| Ok((name.to_string(), text(value)?)));
+        let headers =
+            parts.headers.iter().map(|(name, value)| Ok((name.to_string(), text(value)?)));
         headers.collect()
     }
 }

@@ -1,39 +1,69 @@
-//! INTERIM
-use crate::world::{Node, World};
-use jichi_node::{clock, config::Settings, init::NodeKeys};
-use jichi_protocol::{codec, directory::*, id::Generation, digest::Digest};
+//! The directory of a federation on this machine: written, signed, and laid into nodes' folders.
+
+use std::{fs, path::Path};
+
+use anyhow::anyhow;
+use jichi_node::{
+    clock,
+    config::{Settings, TownConfig},
+    init::NodeKeys,
+    keyfile::peer_id_of,
+};
+use jichi_protocol::{
+    directory::{Few, Member, Party},
+    id::Generation,
+};
+
+use crate::{
+    directory::author,
+    world::{Node, World},
+};
+
 impl World {
-    /// p
-    pub fn publish_directory(&self, version: u64) -> anyhow::Result<()> {
-        let mut members = Vec::new();
-        for node in self.towns.iter().chain([&self.coordinator]) { members.push(member(node)?); }
-        members.sort_by_key(|m| m.who);
-        let now = clock::now();
-        let until = now.later_by_ms(VALID_MS_MAX);
-        let d = Directory::new(DirectoryVersion(version), now, until, members).map_err(|e| anyhow::anyhow!("{e}"))?;
-        let s = Statement { document: DocumentName::Directory, version: d.version(), heads: Heads::new(vec![Head(Digest::of(&[b"x"]).0)]).map_err(|e| anyhow::anyhow!("{e}"))?, content: d.content(), issued: now, valid_until: until };
-        let mut s = SignedStatement::new(s).map_err(|e| anyhow::anyhow!("{e}"))?;
-        s.add_signature(&self.root).map_err(|e| anyhow::anyhow!("{e}"))?;
-        for node in self.towns.iter().chain([&self.coordinator]) {
-            let dir = node.data().join("documents");
-            std::fs::create_dir_all(&dir)?;
-            std::fs::write(dir.join("directory.cbor"), codec::encode(&d))?;
-            std::fs::write(dir.join("statement.cbor"), codec::encode(&s))?;
-        }
-        Ok(())
+    /// Writes the next version of the directory, and lays it into these nodes' folders; the
+    /// others get it from them.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn publish_directory(&self, to: &[&Node]) -> anyhow::Result<()> {
+        let members = self.nodes().map(member).collect::<anyhow::Result<Vec<_>>>()?;
+        let folder = self.dir.join("author");
+        author::publish(&folder, clock::now(), members, &[&self.root])?;
+        to.iter().try_for_each(|node| lay(&folder, &node.data().join("documents")))
+    }
+
+    /// Every node.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.towns.iter().chain([&self.coordinator])
     }
 }
+
+fn lay(from: &Path, into: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(into)?;
+    for name in ["directory.automerge", "directory.statement"] {
+        fs::copy(from.join(name), into.join(name))?;
+    }
+    Ok(())
+}
+
 fn member(node: &Node) -> anyhow::Result<Member> {
     let settings = Settings::read(&node.dir.join("node.toml"))?;
     let keys = NodeKeys::read(&settings)?;
     let (log_key, channel_key) = keys.public();
-    let name = |f: fn(&jichi_node::config::TownConfig) -> &String| settings.config.town.as_ref().map_or("coordinator".to_owned(), |t| f(t).clone());
+    let name = |of: fn(&TownConfig) -> &String, other: &str| {
+        settings.config.town.as_ref().map_or(other.to_owned(), |town| of(town).clone())
+    };
+    let address = format!("/ip4/127.0.0.1/tcp/{}", node.addresses.peer.port());
+    let address = address.parse().map_err(|error| anyhow!("{error}"))?;
     Ok(Member {
         who: node.town.map_or(Party::Coordinator, Party::Town),
-        name_ja: name(|t| &t.name_ja).parse()?, name_en: name(|t| &t.name_en).parse()?,
-        log_key, generation: Generation(1), channel_key,
-        transport: PeerId::new(&jichi_node::peer::peer_id_of_seed(&keys.transport).to_bytes()).map_err(|e| anyhow::anyhow!("{e}"))?,
-        addresses: Few::new(vec![format!("/ip4/127.0.0.1/tcp/{}", node.addresses.peer.port()).parse().map_err(|e| anyhow::anyhow!("{e}"))?]).map_err(|e| anyhow::anyhow!("{e}"))?,
-        versions: Few::new(vec![1]).map_err(|e| anyhow::anyhow!("{e}"))?,
+        name_ja: name(|town| &town.name_ja, "交換中継").parse()?,
+        name_en: name(|town| &town.name_en, "Coordinator").parse()?,
+        log_key,
+        generation: Generation(1),
+        channel_key,
+        transport: peer_id_of(&keys.transport),
+        addresses: Few::new(vec![address])?,
+        versions: Few::new(vec![1])?,
     })
 }

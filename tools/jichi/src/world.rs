@@ -106,7 +106,7 @@ impl World {
         }
         let coordinator = make_node(dir, program, None, &root, &company)?;
         let world = Self { dir: dir.to_path_buf(), towns: nodes, coordinator, root, company };
-        world.publish_directory(1)?;
+        world.publish_directory(&world.nodes().collect::<Vec<_>>())?;
         Ok(world)
     }
 
@@ -152,10 +152,8 @@ impl Node {
     /// # Errors
     /// When the program cannot be started.
     pub fn launch(&mut self) -> anyhow::Result<()> {
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.dir.join("messages.log"))?;
+        let log =
+            fs::OpenOptions::new().create(true).append(true).open(self.dir.join("messages.log"))?;
         let mut command = Command::new(&self.program);
         if self.program.file_name().is_some_and(|name| name != "jichi-node") {
             command.arg("node");

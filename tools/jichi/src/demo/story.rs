@@ -10,6 +10,7 @@ use jichi_protocol::{
     intent::ConversionStatement,
     log::{note::VerifierKey, receipt::Receipt, tree::leaf_hash},
     points::Points,
+    signature::SigningKey,
 };
 use serde_json::{Value, json};
 
@@ -33,6 +34,9 @@ struct Person {
 /// Tells the story.
 pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     let till = furnish(&world.towns)?;
+    for node in &world.towns {
+        take_catalogue(node, &world.company)?;
+    }
     agree(&world.towns)?;
     step(1, "口座の開設 open a resident and a visitor");
     let [maebashi, sagamihara] = &world.towns[..] else { bail!("two towns") };
@@ -49,11 +53,8 @@ pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     propose(maebashi, &hanako)?;
 
     step(3, "交換 convert JAL miles through the coordinator");
-    let company = Company {
-        client: world.coordinator.public(),
-        id: COMPANY.into(),
-        key: &world.company,
-    };
+    let company =
+        Company { client: world.coordinator.public(), id: COMPANY.into(), key: &world.company };
     let link = link(&hanako)?;
     let own = convert(&company, maebashi, link, 2_000, "demo-1")?;
     let moved = convert(&company, maebashi, link, 1_000, "demo-2")?;
@@ -130,12 +131,23 @@ fn furnish(towns: &[Node]) -> anyhow::Result<Terminal> {
     till.context("a till")
 }
 
-/// The catalogue of both towns, and the agreement between them, sealed by both.
+/// The catalogue: JAL converts 2 miles into 1 point. The rate is an example.
+fn take_catalogue(node: &Node, company: &SigningKey) -> anyhow::Result<()> {
+    let catalogue = json!({"version": 1, "valid_from": "2020-01-01", "companies": [{
+        "company": COMPANY, "name": "日本航空（例）", "public_key": company.public().to_string(),
+        "unit": 100, "points_per_unit": 50, "minimum": 500, "daily_max": 100_000,
+        "monthly_max": 300_000, "issuer": "town", "paid": "yes"}]});
+    node.officer("approver")?.command("/v1/catalogues", &catalogue)?;
+    Ok(())
+}
+
+/// The agreement between the two towns, sealed by both.
 fn agree(towns: &[Node]) -> anyhow::Result<()> {
     let [low, high] = towns else { bail!("two towns") };
     let terms = json!({"low": "102016", "high": "141500", "number": 1, "movable": "converted",
         "cap": 1_000_000, "from": "2020-01-01", "until": "2099-03-31"});
-    let seal = |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
+    let seal =
+        |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
     let (of_low, of_high) = (seal(low)?, seal(high)?);
     let signed = json!({"terms": terms, "low": of_low, "high": of_high});
     for node in towns {
