@@ -1,13 +1,16 @@
 //! Key files: 32 bytes as hexadecimal digits, readable by their owner alone.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
-use jichi_protocol::digest::{Hex, from_hex};
+use jichi_protocol::{
+    digest::{Hex, from_hex},
+    directory::PeerId,
+};
 use zeroize::Zeroizing;
 
 /// Why a key file cannot be used.
@@ -29,6 +32,10 @@ pub enum KeyFileError {
     Form(PathBuf),
 }
 
+/// Most bytes of a key file that are read: the digits, a line end, and one to see more.
+const KEY_FILE_BYTES_MAX: u64 = 67;
+const KEY_FILE_ROOM: usize = 128;
+
 /// The seed of a key.
 pub type Seed = Zeroizing<[u8; 32]>;
 
@@ -38,11 +45,15 @@ pub type Seed = Zeroizing<[u8; 32]>;
 /// [`KeyFileError`].
 pub fn read(path: &Path) -> Result<Seed, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_path_buf(), source };
-    let mode = fs::metadata(path).map_err(io)?.permissions().mode();
+    // The rights are those of the file that is read, also if another takes its name meanwhile.
+    let file = File::open(path).map_err(io)?;
+    let mode = file.metadata().map_err(io)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(KeyFileError::Readable(path.to_path_buf()));
     }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(io)?);
+    // Room for every file that is read, so that no copy of the key stays behind in the heap.
+    let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_ROOM));
+    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
     let seed = from_hex(text.trim_end()).map_err(|_| KeyFileError::Form(path.to_path_buf()))?;
     Ok(Zeroizing::new(seed))
 }
@@ -73,3 +84,36 @@ pub fn create(path: &Path) -> Result<Seed, KeyFileError> {
 pub fn read_or_create(path: &Path) -> Result<Seed, KeyFileError> {
     if path.exists() { read(path) } else { create(path) }
 }
+
+/// Who the holder of a transport key is on a connection, as the directory names it.
+#[must_use]
+pub fn peer_id_of(seed: &Seed) -> PeerId {
+    let Ok(id) = PeerId::new(&crate::peer::peer_id_of_seed(seed).to_bytes()) else {
+        unreachable!("the id of an Ed25519 key has 38 bytes")
+    };
+    id
+}
+
+/// A transport id as libp2p writes it (base58).
+#[must_use]
+pub fn peer_id_text(id: &PeerId) -> String {
+    libp2p::PeerId::from_bytes(id.as_bytes())
+        .map_or_else(|_| Hex(id.as_bytes()).to_string(), |id| id.to_string())
+}
+
+/// Text that is no transport id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a peer id such as 12D3KooW...; `jichi directory keygen` prints one")]
+pub struct NotAPeerId;
+
+/// Reads a transport id as libp2p writes it (base58).
+///
+/// # Errors
+/// [`NotAPeerId`].
+pub fn peer_id_from_text(text: &str) -> Result<PeerId, NotAPeerId> {
+    let id: libp2p::PeerId = text.parse().map_err(|_| NotAPeerId)?;
+    PeerId::new(&id.to_bytes()).map_err(|_| NotAPeerId)
+}
+
+#[cfg(test)]
+mod tests;

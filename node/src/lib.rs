@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod documents;
 pub mod guard;
 pub mod journal;
 pub mod vault;
@@ -27,3 +28,4 @@ pub mod run;
 pub mod command;
 
 pub mod api;
+pub mod page;

@@ -1,4 +1,7 @@
-//! Messages on the wire: the stream's whole content is the message, up to a limit.
+//! Messages on the wire: a length, so many bytes, and the end of the stream.
+//!
+//! The length is there because a stream that breaks looks like one that ends: a dropped reply would
+//! be an empty answer, and half an answer would pass for whole.
 
 use std::io;
 
@@ -56,13 +59,27 @@ pub struct Message {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bytes;
 
-async fn read_all<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io.take(MESSAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await?;
-    if bytes.len() > MESSAGE_BYTES_MAX {
+/// Reads a length of four bytes, most significant first, so many bytes, and then the end.
+async fn read_whole<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    io.read_exact(&mut length).await?;
+    let length = u32::from_be_bytes(length);
+    if usize::try_from(length).unwrap_or(usize::MAX) > MESSAGE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message over the limit"));
     }
+    // One byte more than announced, to see that there is none; nothing is reserved in advance.
+    let mut bytes = Vec::new();
+    io.take(u64::from(length).saturating_add(1)).read_to_end(&mut bytes).await?;
+    if u32::try_from(bytes.len()) != Ok(length) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message cut off or continued"));
+    }
     Ok(bytes)
+}
+
+async fn write_whole<T: AsyncWrite + Unpin + Send>(io: &mut T, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    io.write_all(&length.to_be_bytes()).await?;
+    io.write_all(bytes).await
 }
 
 impl Codec for Bytes {
@@ -76,7 +93,7 @@ impl Codec for Bytes {
         io: &mut T,
     ) -> io::Result<Message> {
         let protocol = Protocol::of(stream)?;
-        Ok(Message { protocol, bytes: read_all(io).await? })
+        Ok(Message { protocol, bytes: read_whole(io).await? })
     }
 
     async fn read_response<T: AsyncRead + Unpin + Send>(
@@ -84,7 +101,7 @@ impl Codec for Bytes {
         _: &StreamProtocol,
         io: &mut T,
     ) -> io::Result<Vec<u8>> {
-        read_all(io).await
+        read_whole(io).await
     }
 
     async fn write_request<T: AsyncWrite + Unpin + Send>(
@@ -93,7 +110,7 @@ impl Codec for Bytes {
         io: &mut T,
         message: Message,
     ) -> io::Result<()> {
-        io.write_all(&message.bytes).await
+        write_whole(io, &message.bytes).await
     }
 
     async fn write_response<T: AsyncWrite + Unpin + Send>(
@@ -102,6 +119,9 @@ impl Codec for Bytes {
         io: &mut T,
         bytes: Vec<u8>,
     ) -> io::Result<()> {
-        io.write_all(&bytes).await
+        write_whole(io, &bytes).await
     }
 }
+
+#[cfg(test)]
+mod tests;

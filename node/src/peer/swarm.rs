@@ -9,11 +9,13 @@ use std::{
 use futures::StreamExt as _;
 use jichi_protocol::directory::Party;
 use libp2p::{
-    Multiaddr, PeerId, Swarm, SwarmBuilder, identity, noise,
+    Multiaddr, PeerId, Swarm, SwarmBuilder,
+    connection_limits::{self, ConnectionLimits},
+    identity, noise,
     request_response::{
         self, Message as Wire, OutboundFailure, OutboundRequestId, ProtocolSupport, ResponseChannel,
     },
-    swarm::SwarmEvent,
+    swarm::{NetworkBehaviour, SwarmEvent},
     tcp, yamux,
 };
 use tokio::{
@@ -33,12 +35,34 @@ const IN_FLIGHT_MAX: usize = 64;
 const QUEUED_MAX: usize = 1_024;
 /// Streams that libp2p allows on a connection, above what both sides have in flight.
 const STREAMS_MAX: usize = 256;
+/// Connections to one node: each side may have dialled the other.
+const CONNECTIONS_MAX: u32 = 2;
+/// Connections in all: two to every member of the largest directory, and some.
+const CONNECTIONS_ALL_MAX: u32 = 4_200;
+/// Connections whose other side has not proved its key yet. More are closed at once.
+pub(super) const UNPROVED_MAX: u32 = 128;
 /// How long a connection is kept without a word.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How often strangers are written about at most.
 const STRANGERS_SAID_EVERY: Duration = Duration::from_secs(60);
 
-type Behaviour = request_response::Behaviour<Bytes>;
+/// What the swarm does.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    /// First, so that a connection over a limit reaches nothing else.
+    limits: connection_limits::Behaviour,
+    messages: request_response::Behaviour<Bytes>,
+}
+
+fn limits() -> connection_limits::Behaviour {
+    connection_limits::Behaviour::new(
+        ConnectionLimits::default()
+            .with_max_pending_incoming(Some(UNPROVED_MAX))
+            .with_max_established(Some(CONNECTIONS_ALL_MAX))
+            .with_max_established_per_peer(Some(CONNECTIONS_MAX)),
+    )
+}
+
 type Event = request_response::Event<Message, Vec<u8>>;
 
 pub(super) fn build(key: identity::Keypair) -> Result<Swarm<Behaviour>, PeerError> {
@@ -51,7 +75,10 @@ pub(super) fn build(key: identity::Keypair) -> Result<Swarm<Behaviour>, PeerErro
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
         .map_err(|error| fail(&error))?
-        .with_behaviour(|_| Behaviour::new(protocols, config))
+        .with_behaviour(|_| Behaviour {
+            limits: limits(),
+            messages: request_response::Behaviour::new(protocols, config),
+        })
         .map_err(|error| fail(&error))?
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_MAX));
     Ok(built.build())
@@ -119,7 +146,7 @@ impl Running {
                 Some(reply) = self.replies.join_next() => {
                     if let Ok(Some((channel, bytes))) = reply {
                         // An error says that the requester has gone; it asks again.
-                        let _ = self.swarm.behaviour_mut().send_response(channel, bytes);
+                        let _ = self.swarm.behaviour_mut().messages.send_response(channel, bytes);
                     }
                 }
             }
@@ -162,7 +189,7 @@ impl Running {
             }
             line.in_flight = line.in_flight.saturating_add(1);
             let message = Message { protocol: ask.protocol, bytes: ask.bytes };
-            let behaviour = self.swarm.behaviour_mut();
+            let behaviour = &mut self.swarm.behaviour_mut().messages;
             let id =
                 behaviour.send_request_with_addresses(&peer.id, message, peer.addresses.clone());
             self.flights.insert(id, Flight { party, answer: ask.answer });
@@ -194,10 +221,10 @@ impl Running {
         }
     }
 
-    fn on_event(&mut self, event: SwarmEvent<Event>) {
+    fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         #[expect(clippy::wildcard_enum_match_arm, reason = "libp2p has more events than we use")]
         match event {
-            SwarmEvent::Behaviour(event) => self.on_message(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Messages(event)) => self.on_message(event),
             SwarmEvent::NewListenAddr { address, .. } => {
                 tracing::info!(%address, "listening for other nodes");
                 self.listens.send_modify(|listening| listening.push(address));

@@ -1,7 +1,12 @@
+//! Tests with real swarms on loopback.
+
 use std::{sync::Arc, time::Duration};
 
 use jichi_protocol::directory::Party;
-use tokio::{io::AsyncWriteExt as _, sync::watch};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::watch,
+};
 use zeroize::Zeroizing;
 
 use super::*;
@@ -130,4 +135,36 @@ async fn a_peer_that_cannot_be_reached_does_not_hang_the_caller() {
     let asked = a.handle.request(town(B), Protocol::Envelope, vec![1]);
     let answer = tokio::time::timeout(Duration::from_secs(15), asked).await.unwrap();
     assert_eq!(answer, Err(RequestError::Unreachable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_is_dropped_is_no_empty_answer() {
+    let (a, mut b) = (node(1).await, node(2).await);
+    a.knows(&[(town(B), &b)]);
+    b.knows(&[(town(A), &a)]);
+    let mut inbound = b.inbound.take().unwrap();
+    tokio::spawn(async move { while inbound.recv().await.is_some() {} });
+    let answer = a.handle.request(town(B), Protocol::Envelope, vec![1]).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_prove_no_key_are_bounded() {
+    let (_a, b) = pair().await;
+    let address = b.handle.listening().remove(0).to_string();
+    let port = address.rsplit('/').next().unwrap().to_owned();
+    let mut silent = Vec::new();
+    for _ in 0..swarm::UNPROVED_MAX + 40 {
+        silent.push(tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap());
+    }
+    // Those over the limit are closed: reading ends. The others are sent nothing yet.
+    let mut closed = 0;
+    for stream in &mut silent {
+        let mut read = Vec::new();
+        let end = stream.read_to_end(&mut read);
+        if tokio::time::timeout(Duration::from_millis(20), end).await.is_ok() {
+            closed += 1;
+        }
+    }
+    assert!(closed >= 40, "{closed}");
 }

@@ -28,7 +28,7 @@ fn member(who: Party, n: u8) -> Member {
         name_en: "Maebashi".parse().unwrap(),
         log_key: key(n).public(),
         generation: Generation(1),
-        channel_key: key(n + 50).public(),
+        channel_key: key(n | 0x80).public(),
         transport: PeerId::new(&[n; 38]).unwrap(),
         addresses: Few::new(vec!["/ip4/127.0.0.1/tcp/4001".parse().unwrap()]).unwrap(),
         versions: Few::new(vec![1]).unwrap(),

@@ -354,24 +354,27 @@ fn malformed(path: &Path, why: &dyn std::error::Error) -> CannotRead {
     CannotRead::Malformed { path: path.to_path_buf(), why: why.to_string() }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Audits a folder, trusting the key that its own opening names.
-pub(crate) fn verify_folder(dir: &std::path::Path) -> anyhow::Result<report::Report> {
-    let place: Place = dir.to_string_lossy().parse()?;
-    let trusted = Trusted { keys: Vec::new(), checkpoints: Vec::new() };
+///
+/// # Errors
+/// [`CannotRead`].
+pub(crate) fn verify_folder(dir: &Path) -> anyhow::Result<report::Report> {
+    let trusted = Trusted::default();
     let terms = Terms { trusted: &trusted, token: None, now: clock::now() };
+    let place = Place::Folder(dir.to_path_buf());
     Ok(verify::verify(&place, &terms, &mut |_| Ok(()), &mut |_, _| {})?.report)
 }
 
 /// Compares two folders, trusting the keys that their own openings name.
-pub(crate) fn cross_folders(
-    a: &std::path::Path,
-    b: &std::path::Path,
-) -> anyhow::Result<cross::CrossAudit> {
-    let place = |dir: &std::path::Path| dir.to_string_lossy().parse::<Place>();
-    let trusted = Trusted { keys: Vec::new(), checkpoints: Vec::new() };
+///
+/// # Errors
+/// [`CannotRead`].
+pub(crate) fn cross_folders(a: &Path, b: &Path) -> anyhow::Result<cross::CrossAudit> {
+    let trusted = Trusted::default();
     let terms = Terms { trusted: &trusted, token: None, now: clock::now() };
-    Ok(cross_audit(&place(a)?, &place(b)?, &terms, &mut |_, _| {})?)
+    let (a, b) = (Place::Folder(a.to_path_buf()), Place::Folder(b.to_path_buf()));
+    Ok(cross_audit(&a, &b, &terms, &mut |_, _| {})?)
 }
+
+#[cfg(test)]
+mod tests;

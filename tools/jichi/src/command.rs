@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{audit, demo};
+use crate::{audit, demo, directory};
 
 /// Points of a town, checked by anybody.
 #[derive(Debug, clap::Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Demo(demo::Args),
     /// Check a town's log, compare two, export one. 監査
     Audit(audit::Args),
+    /// Write, sign and check the federation's directory. 連合名簿
+    Directory(directory::Args),
     /// A node, as the program `jichi-node` runs it.
     #[command(trailing_var_arg = true, disable_help_flag = true)]
     Node {
@@ -37,6 +39,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
     match Jichi::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Audit(args) => audit::run(args),
+        Command::Directory(args) => directory::run(args),
         Command::Node { args } => Ok(jichi_node::command::main(args)),
     }
 }

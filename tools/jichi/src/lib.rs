@@ -7,6 +7,7 @@ mod audit;
 pub mod client;
 pub mod command;
 mod demo;
+pub mod directory;
 mod out;
 pub mod publish;
 pub mod world;

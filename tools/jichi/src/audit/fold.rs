@@ -54,6 +54,14 @@ pub(crate) enum Fault {
         /// What is wrong with it.
         fault: CheckpointFault,
     },
+    /// A checkpoint that the auditor gave is not signed by the log's key.
+    #[error("the given checkpoint over {size} entries: {fault}")]
+    Known {
+        /// How many entries it says that it covers.
+        size: TreeSize,
+        /// What is wrong with it.
+        fault: CheckpointFault,
+    },
     /// A checkpoint has lines behind the root, which ours never have.
     #[error("the checkpoint over {0} entries has extension lines; nobody can audit those")]
     Extended(TreeSize),
@@ -156,6 +164,37 @@ pub(crate) struct Trusted {
     pub(crate) checkpoints: Vec<SignedCheckpoint>,
 }
 
+impl Trusted {
+    /// Compares the checkpoints of this log that cover as many entries as the tree has, and tells
+    /// how many they are. Those of other logs are left aside.
+    pub(crate) fn compare(&self, key: &VerifierKey, tree: &Tree) -> Result<u64, Fault> {
+        let size = tree.size();
+        let mut same = 0_u64;
+        for known in self.of(key).filter(|known| known.claimed().size == size) {
+            known.verify(key).map_err(|fault| Fault::Known { size, fault })?;
+            if known.claimed().root != tree.root() {
+                return Err(Fault::Forked(size));
+            }
+            same = same.saturating_add(1);
+        }
+        Ok(same)
+    }
+
+    /// Whether no checkpoint of this log covers more entries than it has.
+    pub(crate) fn not_cut(&self, key: &VerifierKey, size: TreeSize) -> Result<(), Fault> {
+        let longer = self.of(key).find(|known| known.claimed().size > size);
+        let Some(known) = longer else { return Ok(()) };
+        let covered = known.claimed().size;
+        known.verify(key).map_err(|fault| Fault::Known { size: covered, fault })?;
+        Err(Fault::Cut { known: covered, size })
+    }
+
+    fn of(&self, key: &VerifierKey) -> impl Iterator<Item = &SignedCheckpoint> {
+        let name = key.name.clone();
+        self.checkpoints.iter().filter(move |known| *known.claimed().origin.key_name() == name)
+    }
+}
+
 /// The log's key, and where it came from.
 #[derive(Debug, Clone)]
 pub(crate) enum LogKey {
@@ -198,6 +237,8 @@ pub(crate) struct Tally {
     pub(crate) state_hashes: u64,
     /// Checkpoints that were verified.
     pub(crate) checkpoints: u64,
+    /// Checkpoints that the auditor gave, and that the log continues.
+    pub(crate) known: u64,
 }
 
 impl Tally {
@@ -300,7 +341,10 @@ impl<'a> Fold<'a> {
         let leaf = stored.leaf();
         self.tree.push(leaf_hash(&leaf));
         self.tally.count(&entry);
-        self.compare_known()?;
+        if let Some(key) = &self.key {
+            let same = self.trusted.compare(key.key(), &self.tree)?;
+            self.tally.known = self.tally.known.saturating_add(same);
+        }
         (self.visit)(&Seen { entry: &entry, leaf: &leaf }).map_err(CannotRead::Written)?;
         Ok(())
     }
@@ -336,9 +380,8 @@ impl<'a> Fold<'a> {
             let (made, signed, signed_size) = (self.tree.root(), checkpoint.root, checkpoint.size);
             return Err(Fault::OtherRoot { size, made, signed, signed_size });
         }
-        let known = self.known().map(|known| known.claimed().size).max();
-        if let Some(known) = known.filter(|known| *known > size) {
-            return Err(Fault::Cut { known, size });
+        if let Some(key) = &self.key {
+            self.trusted.not_cut(key.key(), size)?;
         }
         let trial = replay.ledger().trial();
         if trial.balances() { Ok(()) } else { Err(Fault::Trial(trial)) }
@@ -365,31 +408,14 @@ impl<'a> Fold<'a> {
         if self.trusted.keys.is_empty() {
             return Ok(LogKey::FromOpening(named));
         }
-        let given = self.trusted.keys.iter().find(|key| key.name == named.name);
-        match given {
-            None => Err(Fault::NoKey(origin)),
-            Some(given) if *given == named => Ok(LogKey::Given(named)),
-            Some(_) => Err(Fault::OtherKey(origin)),
+        let mut same_name =
+            self.trusted.keys.iter().filter(|key| key.name == named.name).peekable();
+        if same_name.peek().is_none() {
+            Err(Fault::NoKey(origin))
+        } else if same_name.any(|given| *given == named) {
+            Ok(LogKey::Given(named))
+        } else {
+            Err(Fault::OtherKey(origin))
         }
-    }
-
-    /// The checkpoints that the auditor brought along, as far as this log's key signed them.
-    fn known(&self) -> impl Iterator<Item = &SignedCheckpoint> {
-        let key = self.key.as_ref().map(LogKey::key);
-        let signed =
-            move |known: &&SignedCheckpoint| key.is_some_and(|key| known.verify(key).is_ok());
-        self.trusted.checkpoints.iter().filter(signed)
-    }
-
-    fn compare_known(&self) -> Result<(), Fault> {
-        let size = self.tree.size();
-        // Signatures are checked for those of this size only.
-        let here = |known: &&SignedCheckpoint| known.claimed().size == size;
-        if !self.trusted.checkpoints.iter().any(|known| here(&known)) {
-            return Ok(());
-        }
-        let root = self.tree.root();
-        let other = self.known().filter(here).any(|known| known.claimed().root != root);
-        if other { Err(Fault::Forked(size)) } else { Ok(()) }
     }
 }

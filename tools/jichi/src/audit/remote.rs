@@ -17,7 +17,7 @@ use ureq::Agent;
 
 use super::{
     CannotRead,
-    fold::{Fault, Fold, Stop},
+    fold::{Fault, Fold, Stop, Trusted},
     source::Progress,
     tiles::Tiles,
 };
@@ -69,12 +69,17 @@ impl Remote {
         &self.checkpoint
     }
 
-    /// Fetches every tile of hashes and compares them with each other and the signed root.
-    pub(crate) fn check_tiles(&self, key: &VerifierKey) -> Result<VerifiedCheckpoint, Stop> {
+    /// Fetches every tile of hashes and compares them with each other, the signed root and what
+    /// the auditor knows. Also tells how many known checkpoints the log continues.
+    pub(crate) fn check_tiles(
+        &self,
+        key: &VerifierKey,
+        trusted: &Trusted,
+    ) -> Result<(VerifiedCheckpoint, u64), Stop> {
         let size = self.checkpoint.claimed().size;
         let verified =
             self.checkpoint.verify(key).map_err(|fault| Fault::Checkpoint { size, fault })?;
-        let (mut tree, mut tiles) = (Tree::default(), Tiles::default());
+        let (mut tree, mut tiles, mut known) = (Tree::default(), Tiles::default(), 0_u64);
         let mut compare = |path: TilePath, made: &[Digest]| match path.kind() {
             // What the tree is made of was just fetched.
             TileKind::Entries | TileKind::Hashes { level: 0 } => Ok(()),
@@ -92,6 +97,7 @@ impl Remote {
             for leaf in self.tile(path)? {
                 tree.push(leaf);
                 tiles.push::<Stop>(leaf, &mut compare)?;
+                known = known.saturating_add(trusted.compare(key, &tree)?);
             }
         }
         tiles.finish::<Stop>(&mut compare)?;
@@ -100,7 +106,8 @@ impl Remote {
             let other = Fault::OtherRoot { size: tree.size(), made, signed, signed_size: size };
             return Err(other.into());
         }
-        Ok(verified)
+        trusted.not_cut(key, size)?;
+        Ok((verified, known))
     }
 
     /// The first entry.

@@ -411,7 +411,8 @@ fn an_earlier_checkpoint_betrays_a_cut_log_and_another_history() {
     let mut trusted = trusting(TOWN);
     let whole = audit_with(&town.place(), &trusted).checkpoint.unwrap();
     trusted.checkpoints.push(SignedCheckpoint::parse(whole.note().as_str().as_bytes()).unwrap());
-    assert!(audit_with(&town.place(), &trusted).sound());
+    let report = audit_with(&town.place(), &trusted);
+    assert!(report.sound() && report.tally.known == 1, "{}", report.text());
 
     let entries = town.entries();
     let cut = TempDir::new().unwrap();
@@ -424,6 +425,14 @@ fn an_earlier_checkpoint_betrays_a_cut_log_and_another_history() {
     trusted.checkpoints = vec![Checkpoint::of_tree(origin(TOWN), &tree).sign(&log_key(TOWN))];
     let report = audit_with(&town.place(), &trusted);
     assert!(matches!(fault_of(&report), Fault::Forked(_)), "{}", report.text());
+
+    trusted.checkpoints = vec![Checkpoint::of_tree(origin(TOWN), &tree).sign(&log_key(OTHER_TOWN))];
+    let report = audit_with(&town.place(), &trusted);
+    assert!(matches!(fault_of(&report), Fault::Known { .. }), "{}", report.text());
+    let other = Checkpoint::of_tree(origin(OTHER_TOWN), &tree).sign(&log_key(OTHER_TOWN));
+    trusted.checkpoints = vec![other];
+    let report = audit_with(&town.place(), &trusted);
+    assert!(report.sound() && report.tally.known == 0, "another log's is left aside");
 }
 
 #[test]

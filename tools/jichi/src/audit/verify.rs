@@ -57,16 +57,17 @@ pub(crate) fn verify<'a>(
         let key = keys.iter().find(|key| key.name == *origin.key_name());
         let mut folded = Fold::new(terms.trusted, visit).into_folded();
         let checked = match key {
-            Some(key) => remote.check_tiles(key).map(|checkpoint| (key, checkpoint)),
+            Some(key) => remote.check_tiles(key, terms.trusted).map(|checked| (key, checked)),
             None if keys.is_empty() => return Err(CannotRead::NeedsKey),
             None => Err(Fault::NoKey(origin).into()),
         };
         let found = match checked {
-            Ok((key, checkpoint)) => {
+            Ok((key, (checkpoint, known))) => {
                 folded.size = checkpoint.size;
                 folded.key = Some(LogKey::Given(key.clone()));
                 folded.checkpoint = Some(checkpoint);
                 folded.tally.checkpoints = 1;
+                folded.tally.known = known;
                 None
             }
             Err(stop) => Some(fault_of(stop)?),
@@ -78,7 +79,7 @@ pub(crate) fn verify<'a>(
     let mut found = driven.and_then(|()| fold.close().map_err(Stop::from)).err();
     let folded = fold.into_folded();
     if let (None, Source::Node(remote), Some(key)) = (&found, &source, &folded.key) {
-        found = remote.check_tiles(key.key()).err();
+        found = remote.check_tiles(key.key(), terms.trusted).err();
     }
     let found = found.map(fault_of).transpose()?;
     let mut audited = audited(place, terms, folded, Scope::Entries, found);

@@ -38,6 +38,7 @@ pub(super) fn json(report: &Report) -> Value {
         "last_entry": report.last.map(|last| last.to_string()),
         "tail": report.tail.map(tail),
         "checkpoints_verified": report.tally.checkpoints,
+        "known_checkpoints": report.tally.known,
         "state_hashes": report.tally.state_hashes,
         "kinds": kinds(&report.tally),
         "books": books(report),
@@ -128,6 +129,7 @@ fn fault(found: &Found) -> Value {
         }
         Fault::MalformedCheckpoint { size, .. }
         | Fault::Checkpoint { size, .. }
+        | Fault::Known { size, .. }
         | Fault::OtherRoot { size, .. }
         | Fault::Extended(size)
         | Fault::Withheld { size, .. }
@@ -145,6 +147,7 @@ const fn code(fault: &Fault) -> &'static str {
         Fault::Entry { .. } => "entry",
         Fault::MalformedCheckpoint { .. } => "malformed_checkpoint",
         Fault::Checkpoint { .. } => "checkpoint",
+        Fault::Known { .. } => "known_checkpoint",
         Fault::Extended(_) => "extended_checkpoint",
         Fault::OtherRoot { .. } => "other_root",
         Fault::NoKey(_) => "no_key",

@@ -76,7 +76,11 @@ fn fault(
             at.offset
         )?;
     }
-    writeln!(out, "  {} entries before it are sound.", report.size)?;
+    if matches!(fault, Fault::Damage(_)) && report.size.0 == 0 {
+        writeln!(out, "  No entry was replayed: bytes that were changed say nothing.")?;
+    } else {
+        writeln!(out, "  {} entries before it are sound.", report.size)?;
+    }
     writeln!(
         out,
         "  Copy the log away as it is, with this report, and ask the town's auditors, its\n  \
@@ -101,6 +105,11 @@ fn rest(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(out, "  entries      {}", report.size)?;
     writeln!(out, "  checkpoints  {} verified", report.tally.checkpoints)?;
+    writeln!(
+        out,
+        "  known        {} given checkpoints, which the log continues",
+        report.tally.known
+    )?;
     if let Some(last) = report.last {
         writeln!(out, "  last entry   {last}")?;
     }

@@ -2,6 +2,11 @@
 
 use std::process::{Command as Program, Output};
 
+use jichi_protocol::log::{
+    tile::{TileKind, decode_bundle, decode_hashes, tiles_for_growth},
+    tree::TreeSize,
+};
+
 use super::{
     super::export::{Form, beancount, export, export_file, tiles::export_tiles},
     *,
@@ -118,4 +123,43 @@ fn tiles_are_written_into_an_empty_folder_only() {
     assert!(dir.path().join(format!("tile/entries/000.p/{size}")).is_file());
     let again = export_tiles(&town.place(), &terms, dir.path(), &mut |_, _| {});
     assert!(matches!(again, Err(CannotRead::NotEmpty(_))));
+}
+
+#[test]
+fn an_export_of_several_tiles_makes_the_root_that_was_signed() {
+    let town = Town::with_a_payment(TOWN);
+    let running = town.run();
+    for number in 0..300 {
+        let name = format!("店{number}").parse().unwrap();
+        let merchant = MerchantId(number);
+        let setting = MerchantSetting { merchant, name, state: InUse::Active };
+        submit(
+            &running.engine,
+            None,
+            Command::SetMerchant(setting, ByOfficer { officer: OFFICER }),
+        );
+    }
+    running.stop();
+    let trusted = trusting(TOWN);
+    let terms = Terms { trusted: &trusted, token: None, now: NOW };
+    let dir = TempDir::new().unwrap();
+    let size = export_tiles(&town.place(), &terms, dir.path(), &mut |_, _| {}).unwrap().size;
+    let mut tree = Tree::default();
+    for path in tiles_for_growth(TreeSize(0), size) {
+        let bytes = fs::read(dir.path().join(path.to_string())).unwrap();
+        match path.kind() {
+            TileKind::Entries => {
+                for leaf in decode_bundle(&bytes, path.width()).unwrap() {
+                    tree.push(leaf_hash(leaf));
+                }
+            }
+            TileKind::Hashes { .. } => {
+                assert!(decode_hashes(&bytes, path.width()).is_ok(), "{path}");
+            }
+        }
+    }
+    let signed = SignedCheckpoint::parse(&fs::read(dir.path().join("checkpoint")).unwrap());
+    let signed = signed.unwrap().verify(&vkey(TOWN)).unwrap();
+    assert_eq!((signed.size, signed.root), (tree.size(), tree.root()));
+    assert!(dir.path().join("tile/1/000.p/1").is_file());
 }

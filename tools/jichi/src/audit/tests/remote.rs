@@ -116,6 +116,19 @@ fn everybody_checks_checkpoint_and_tiles() {
 }
 
 #[test]
+fn an_earlier_checkpoint_is_compared_with_the_tiles_too() {
+    let server = Server::of(&Town::with_a_payment(TOWN));
+    let mut tree = Tree::default();
+    for (leaf, sound) in [(&b"another opening"[..], false), (b"", true)] {
+        tree.push(leaf_hash(leaf));
+        let town = if sound { OTHER_TOWN } else { TOWN };
+        let known = Checkpoint::of_tree(origin(town), &tree).sign(&log_key(town));
+        let trusted = Trusted { keys: vec![vkey(TOWN)], checkpoints: vec![known] };
+        assert_eq!(audit_with(&server.place, &trusted).sound(), sound);
+    }
+}
+
+#[test]
 fn a_changed_tile_and_another_key_are_found() {
     let town = Town::with_a_payment(TOWN);
     let server = Server::of(&town);

@@ -1,0 +1,15 @@
+//! Shared documents: the federation's directory, held as an automerge document whose history its
+//! author signs.
+//!
+//! What a peer sends reaches automerge's decoder only after its SHA-256 was found in the history
+//! that the author signed (`history.rs`): a peer can withhold a document, and nothing else.
+
+pub mod desk;
+pub mod directory;
+pub mod history;
+pub mod store;
+pub mod sync;
+pub mod wire;
+
+#[cfg(test)]
+mod fixture;

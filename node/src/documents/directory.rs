@@ -1,0 +1,348 @@
+//! The directory as an automerge document: one map of members by their party, plain values only.
+
+use std::str::FromStr;
+
+use automerge::{
+    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
+    transaction::{Transactable, Transaction},
+};
+use jichi_protocol::{
+    date::Time,
+    directory::{
+        Address, Directory, DirectoryVersion, DocumentName, Few, Head, Heads, MEMBERS_MAX, Member,
+        Party, PeerId, Statement,
+    },
+    id::Generation,
+    label::Label,
+    signature::PublicKey,
+};
+
+use super::history::{History, HistoryFault};
+
+/// Members written in one change, so that each change fits into a message whatever they hold.
+const MEMBERS_A_CHANGE: usize = 32;
+/// Most values of a list in the document; the protocol's own bounds are narrower.
+const LIST_MAX: usize = 16;
+
+const VERSION: &str = "version";
+const ISSUED: &str = "issued";
+const VALID_UNTIL: &str = "valid_until";
+const MEMBERS: &str = "members";
+const NAME_JA: &str = "name_ja";
+const NAME_EN: &str = "name_en";
+const LOG_KEY: &str = "log_key";
+const GENERATION: &str = "generation";
+const CHANNEL_KEY: &str = "channel_key";
+const TRANSPORT: &str = "transport";
+const ADDRESSES: &str = "addresses";
+const VERSIONS: &str = "versions";
+const MEMBER_KEYS: [&str; 8] =
+    [ADDRESSES, CHANNEL_KEY, GENERATION, LOG_KEY, NAME_EN, NAME_JA, TRANSPORT, VERSIONS];
+const ROOT_KEYS: [&str; 4] = [ISSUED, MEMBERS, VALID_UNTIL, VERSION];
+
+/// Why a document is no directory.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentFault {
+    /// Changes that automerge cannot put together, though their hashes are right.
+    #[error("automerge does not read this document; its author has to write it anew: {0}")]
+    Automerge(Box<AutomergeError>),
+    /// The history is too large, or not written as this node writes it.
+    #[error(transparent)]
+    History(#[from] HistoryFault),
+    /// The document has no, or too many, heads.
+    #[error("the document has no content, or too many open lines of editing; join them")]
+    Heads,
+    /// A key, a type or a value that the schema does not know.
+    #[error("the document does not hold a directory: see {0}")]
+    Schema(&'static str),
+}
+
+impl From<AutomergeError> for DocumentFault {
+    fn from(error: AutomergeError) -> Self {
+        Self::Automerge(Box::new(error))
+    }
+}
+
+/// The directory's document.
+#[derive(Debug, Clone)]
+pub struct DirectoryDocument {
+    doc: Automerge,
+}
+
+impl DirectoryDocument {
+    /// A new document that says what `directory` says.
+    ///
+    /// # Errors
+    /// [`DocumentFault`].
+    pub fn build(directory: &Directory) -> Result<Self, DocumentFault> {
+        let mut document = Self { doc: Automerge::new() };
+        document.update(directory)?;
+        Ok(document)
+    }
+
+    /// The document of a whole history.
+    ///
+    /// # Errors
+    /// [`DocumentFault::Automerge`].
+    pub fn of_history(history: &History) -> Result<Self, DocumentFault> {
+        Ok(Self { doc: Automerge::load(&history.to_bytes())? })
+    }
+
+    /// Its history: what is stored, and what is sent.
+    ///
+    /// # Errors
+    /// [`DocumentFault::History`]: too large.
+    pub fn history(&self) -> Result<History, DocumentFault> {
+        let mut history = History::default();
+        for change in self.doc.get_changes(&[]) {
+            history.add(change.raw_bytes())?;
+        }
+        Ok(history)
+    }
+
+    /// Changes the document, where it differs, to say what `directory` says.
+    ///
+    /// # Errors
+    /// [`DocumentFault`]; what was changed before stays, and nobody signs it.
+    pub fn update(&mut self, directory: &Directory) -> Result<(), DocumentFault> {
+        self.change(|tx| {
+            map_in(tx, &ROOT, MEMBERS)?;
+            set(tx, &ROOT, VERSION, directory.version().0)?;
+            set(tx, &ROOT, ISSUED, directory.issued().0)?;
+            set(tx, &ROOT, VALID_UNTIL, directory.valid_until().0)?;
+            let members = map_in(tx, &ROOT, MEMBERS)?;
+            let there: Vec<String> = tx.keys(&members).collect();
+            for key in there {
+                let who = key.parse().ok();
+                if who.is_none_or(|who: Party| directory.member(who).is_none()) {
+                    tx.delete(&members, key)?;
+                }
+            }
+            Ok(())
+        })?;
+        for batch in directory.members().chunks(MEMBERS_A_CHANGE) {
+            self.change(|tx| {
+                let members = map_in(tx, &ROOT, MEMBERS)?;
+                batch.iter().try_for_each(|member| write_member(tx, &members, member))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), AutomergeError>,
+    ) -> Result<(), DocumentFault> {
+        // A change without an edit is none: automerge then commits nothing.
+        match self.doc.transact::<_, (), AutomergeError>(edit) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(failure.error.into()),
+        }
+    }
+
+    /// Takes over what was changed in another copy. Where both changed the same value automerge
+    /// decides the same everywhere, so an author looks at the result before it is signed.
+    ///
+    /// # Errors
+    /// [`DocumentFault::Automerge`].
+    pub fn merge(&mut self, other: &mut Self) -> Result<(), DocumentFault> {
+        self.doc.merge(&mut other.doc)?;
+        Ok(())
+    }
+
+    /// Where its history ends.
+    ///
+    /// # Errors
+    /// [`DocumentFault::Heads`].
+    pub fn heads(&self) -> Result<Heads, DocumentFault> {
+        let heads = self.doc.get_heads().into_iter().map(|ChangeHash(hash)| Head(hash)).collect();
+        Heads::new(heads).map_err(|_| DocumentFault::Heads)
+    }
+
+    /// What it says. Nothing that the schema does not know may stand in it.
+    ///
+    /// # Errors
+    /// [`DocumentFault::Schema`].
+    pub fn directory(&self) -> Result<Directory, DocumentFault> {
+        let doc = &self.doc;
+        only_keys(doc, &ROOT, &ROOT_KEYS, "the root's keys")?;
+        let members_map = object(doc, &ROOT, MEMBERS, ObjType::Map)?;
+        if doc.length(&members_map) > MEMBERS_MAX {
+            return Err(DocumentFault::Schema("the number of members"));
+        }
+        let members = doc
+            .keys(&members_map)
+            .map(|key| read_member(doc, &members_map, &key))
+            .collect::<Result<Vec<_>, _>>()?;
+        Directory::new(
+            DirectoryVersion(number(doc, &ROOT, VERSION)?),
+            Time(number(doc, &ROOT, ISSUED)?),
+            Time(number(doc, &ROOT, VALID_UNTIL)?),
+            members,
+        )
+        .map_err(|_| DocumentFault::Schema("the directory's bounds"))
+    }
+
+    /// What its author has to sign about it.
+    ///
+    /// # Errors
+    /// [`DocumentFault`].
+    pub fn statement(&self) -> Result<Statement, DocumentFault> {
+        let directory = self.directory()?;
+        Ok(Statement {
+            document: DocumentName::Directory,
+            version: directory.version(),
+            heads: self.heads()?,
+            content: directory.content(),
+            issued: directory.issued(),
+            valid_until: directory.valid_until(),
+        })
+    }
+
+    /// Automerge's document, for its sync.
+    pub(super) const fn automerge(&self) -> &Automerge {
+        &self.doc
+    }
+}
+
+type Edit = Result<(), AutomergeError>;
+
+/// Puts a value where another or none stands.
+fn set(tx: &mut Transaction<'_>, at: &ObjId, key: &str, value: impl Into<ScalarValue>) -> Edit {
+    let value = value.into();
+    let same = tx.get(at, key)?.is_some_and(|(there, _)| there.as_scalar() == Some(&value));
+    if same { Ok(()) } else { tx.put(at, key, value) }
+}
+
+fn map_in(tx: &mut Transaction<'_>, at: &ObjId, key: &str) -> Result<ObjId, AutomergeError> {
+    match tx.get(at, key)? {
+        Some((Value::Object(ObjType::Map), id)) => Ok(id),
+        Some(_) | None => tx.put_object(at, key, ObjType::Map),
+    }
+}
+
+/// Replaces a list as a whole where it differs: two lists merged are nobody's list.
+fn set_list(
+    tx: &mut Transaction<'_>,
+    at: &ObjId,
+    key: &str,
+    values: impl Iterator<Item = ScalarValue>,
+) -> Edit {
+    let values: Vec<ScalarValue> = values.collect();
+    if let Some((Value::Object(ObjType::List), id)) = tx.get(at, key)? {
+        let mut there = Vec::new();
+        for index in 0..tx.length(&id) {
+            there.push(tx.get(&id, index)?.and_then(|(value, _)| value.as_scalar().cloned()));
+        }
+        if there.iter().map(Option::as_ref).eq(values.iter().map(Some)) {
+            return Ok(());
+        }
+    }
+    let list = tx.put_object(at, key, ObjType::List)?;
+    values.into_iter().enumerate().try_for_each(|(at, value)| tx.insert(&list, at, value))
+}
+
+fn write_member(tx: &mut Transaction<'_>, members: &ObjId, member: &Member) -> Edit {
+    let map = map_in(tx, members, &member.who.to_string())?;
+    set(tx, &map, NAME_JA, member.name_ja.as_str())?;
+    set(tx, &map, NAME_EN, member.name_en.as_str())?;
+    set(tx, &map, LOG_KEY, member.log_key.0.to_vec())?;
+    set(tx, &map, GENERATION, u64::from(member.generation.0))?;
+    set(tx, &map, CHANNEL_KEY, member.channel_key.0.to_vec())?;
+    set(tx, &map, TRANSPORT, member.transport.as_bytes().to_vec())?;
+    set_list(tx, &map, ADDRESSES, member.addresses.iter().map(|a| a.as_str().into()))?;
+    set_list(tx, &map, VERSIONS, member.versions.iter().map(|v| u64::from(*v).into()))
+}
+
+type Read<T> = Result<T, DocumentFault>;
+
+fn only_keys(doc: &Automerge, at: &ObjId, keys: &[&str], what: &'static str) -> Read<()> {
+    if doc.length(at) == keys.len() && doc.keys(at).all(|key| keys.contains(&key.as_str())) {
+        Ok(())
+    } else {
+        Err(DocumentFault::Schema(what))
+    }
+}
+
+fn object(doc: &Automerge, at: &ObjId, key: &'static str, kind: ObjType) -> Read<ObjId> {
+    match doc.get(at, key)? {
+        Some((Value::Object(there), id)) if there == kind => Ok(id),
+        Some(_) | None => Err(DocumentFault::Schema(key)),
+    }
+}
+
+fn scalar(doc: &Automerge, at: &ObjId, key: &'static str) -> Read<ScalarValue> {
+    match doc.get(at, key)? {
+        Some((Value::Scalar(value), _)) => Ok(value.into_owned()),
+        Some((Value::Object(_), _)) | None => Err(DocumentFault::Schema(key)),
+    }
+}
+
+fn number(doc: &Automerge, at: &ObjId, key: &'static str) -> Read<u64> {
+    strict_u64(&scalar(doc, at, key)?).ok_or(DocumentFault::Schema(key))
+}
+
+/// An unsigned number, and not another number that happens to fit.
+const fn strict_u64(value: &ScalarValue) -> Option<u64> {
+    if let ScalarValue::Uint(number) = value { Some(*number) } else { None }
+}
+
+fn text<T: FromStr>(doc: &Automerge, at: &ObjId, key: &'static str) -> Read<T> {
+    let value = scalar(doc, at, key)?;
+    let text = value.as_str().ok_or(DocumentFault::Schema(key))?;
+    text.parse().map_err(|_| DocumentFault::Schema(key))
+}
+
+fn bytes(doc: &Automerge, at: &ObjId, key: &'static str) -> Read<Vec<u8>> {
+    scalar(doc, at, key)?.into_bytes().map_err(|_| DocumentFault::Schema(key))
+}
+
+fn public_key(doc: &Automerge, at: &ObjId, key: &'static str) -> Read<PublicKey> {
+    let bytes = bytes(doc, at, key)?;
+    bytes.try_into().map(PublicKey).map_err(|_| DocumentFault::Schema(key))
+}
+
+fn list<T: PartialEq, const MAX: usize>(
+    doc: &Automerge,
+    at: &ObjId,
+    key: &'static str,
+    read: impl Fn(&ScalarValue) -> Option<T>,
+) -> Read<Few<T, MAX>> {
+    let schema = DocumentFault::Schema;
+    let list = object(doc, at, key, ObjType::List)?;
+    let length = doc.length(&list);
+    if length > LIST_MAX {
+        return Err(schema(key));
+    }
+    let mut values = Vec::with_capacity(length);
+    for index in 0..length {
+        let value = doc.get(&list, index)?;
+        let value = value.and_then(|(value, _)| value.as_scalar().and_then(&read));
+        values.push(value.ok_or_else(|| schema(key))?);
+    }
+    Few::new(values).map_err(|_| schema(key))
+}
+
+fn read_member(doc: &Automerge, members: &ObjId, key: &str) -> Read<Member> {
+    let who = key.parse().map_err(|_| DocumentFault::Schema("a member's party"))?;
+    let Some((Value::Object(ObjType::Map), map)) = doc.get(members, key)? else {
+        return Err(DocumentFault::Schema(MEMBERS));
+    };
+    only_keys(doc, &map, &MEMBER_KEYS, "a member's keys")?;
+    let generation = u32::try_from(number(doc, &map, GENERATION)?);
+    Ok(Member {
+        who,
+        name_ja: text::<Label>(doc, &map, NAME_JA)?,
+        name_en: text::<Label>(doc, &map, NAME_EN)?,
+        log_key: public_key(doc, &map, LOG_KEY)?,
+        generation: Generation(generation.map_err(|_| DocumentFault::Schema(GENERATION))?),
+        channel_key: public_key(doc, &map, CHANNEL_KEY)?,
+        transport: PeerId::new(&bytes(doc, &map, TRANSPORT)?)
+            .map_err(|_| DocumentFault::Schema(TRANSPORT))?,
+        addresses: list(doc, &map, ADDRESSES, |v| v.as_str()?.parse::<Address>().ok())?,
+        versions: list(doc, &map, VERSIONS, |v| strict_u64(v)?.try_into().ok())?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

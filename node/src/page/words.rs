@@ -1,0 +1,147 @@
+//! The words of the pages: one Japanese name for each thing, as `docs/GLOSSARY.md` has it.
+
+use jichi_protocol::{
+    account::Account,
+    date::BusinessDate,
+    ledger::Ledger,
+    lot::{Birth, Origin},
+};
+
+/// A name in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// In Japanese.
+    pub ja: String,
+    /// In English.
+    pub en: String,
+}
+
+/// The names of the kinds of commands, by `Command::kind_name`.
+pub const KINDS: &[(&str, &str, &str)] = &[
+    ("OpenTown", "台帳の開始", "start of the journal"),
+    ("TakeDirectory", "自治体名簿の更新", "directory"),
+    ("TakeCatalogue", "交換条件の更新", "catalogue of companies"),
+    ("SetProgramme", "施策の設定", "programme"),
+    ("SetTerms", "町の規則の設定", "town's rules"),
+    ("TakeAgreement", "自治体間協定", "agreement between towns"),
+    ("OpenAccount", "口座の開設", "account opened"),
+    ("SetAccountState", "利用停止・再開", "freeze or reopening"),
+    ("SetMerchant", "加盟店の登録", "merchant"),
+    ("SetTerminal", "端末の登録", "terminal"),
+    ("LinkCompany", "提携会社との連携", "link to a company"),
+    ("SetPreset", "自動で付ける町の設定", "preset town"),
+    ("IssueHandle", "別の町からの受け取りの許可", "leave to receive from a town"),
+    ("Grant", "付与", "grant"),
+    ("ProposeGrant", "付与の決裁待ち", "grant that waits for approval"),
+    ("DecideProposal", "付与の決裁", "approval of a grant"),
+    ("Pay", "支払", "payment"),
+    ("Void", "取消", "void"),
+    ("Refund", "ポイントの返還", "refund"),
+    ("TurnDay", "業務日の更新", "turn of the day"),
+    ("Lapse", "失効", "lapse"),
+    ("Convert", "交換", "conversion"),
+    ("PickTown", "留保ポイントの町の選択", "choice of a town"),
+    ("SweepUnassigned", "留保ポイントの自動処理", "unassigned points assigned by rule"),
+    ("Offer", "移行", "transfer to another town"),
+    ("HandleEnvelope", "別の町との移行の連絡", "message of another town about a transfer"),
+    ("Withdraw", "移行の取りやめ", "transfer withdrawn"),
+    ("HashState", "台帳の確認値", "hash of the state"),
+];
+
+/// The name of a kind of command; its own name if the table has none, which a test forbids.
+#[must_use]
+pub fn kind(name: &'static str) -> (&'static str, &'static str) {
+    let found = KINDS.iter().find(|(known, ..)| *known == name);
+    found.map_or((name, name), |(_, ja, en)| (ja, en))
+}
+
+/// A kind of account of the town's books.
+#[must_use]
+pub const fn book(account: &Account) -> (&'static str, &'static str) {
+    match account {
+        Account::Unassigned(_) => ("留保", "unassigned"),
+        Account::Merchant(_) => ("加盟店への未払", "taken by merchants, not yet paid out"),
+        Account::MerchantClaim(_) => ("加盟店への請求", "claims on merchants"),
+        Account::Programme(_) => ("施策による付与", "given by programmes"),
+        Account::Partner(_) => ("提携会社への請求", "claims on companies"),
+        Account::Transit(_) => ("移行中", "on the way to other towns"),
+        Account::OwedTo(_) => ("別の町への未精算", "owed to other towns"),
+        Account::OwedBy(_) => ("別の町からの未精算", "claims on other towns"),
+        Account::Lapsed(_) => ("失効", "lapsed"),
+        Account::Unclaimed => ("受取人のないポイント", "unclaimed"),
+    }
+}
+
+/// Where points come from, with the public names of programmes and companies.
+#[must_use]
+pub fn origin(ledger: &Ledger, origin: Origin) -> Words {
+    let birth = match origin.birth() {
+        Birth::Administrative(programme) => {
+            // Another town's programmes are not known here.
+            let own = ledger.programmes().find(|own| own.id == programme);
+            match (origin, own) {
+                (Origin::Here(_), Some(own)) => {
+                    both(&format!("付与: {}", own.name), &format!("grant: {}", own.name))
+                }
+                (Origin::Here(_) | Origin::Moved { .. }, _) => both("付与", "grant"),
+            }
+        }
+        Birth::Reward(_) => both("商店会の付与", "reward of a street's shops"),
+        Birth::Converted(company) => {
+            let catalogue = ledger.catalogue_on(ledger.day());
+            let terms = catalogue.and_then(|catalogue| catalogue.company(&company));
+            let name = terms.map_or_else(|| company.to_string(), |terms| terms.name.to_string());
+            both(&format!("交換: {name}"), &format!("conversion: {name}"))
+        }
+    };
+    match origin {
+        Origin::Here(_) => birth,
+        Origin::Moved { last, first: _ } => Words {
+            ja: format!("移行: {last}から ({})", birth.ja),
+            en: format!("transfer from {last} ({})", birth.en),
+        },
+    }
+}
+
+fn both(ja: &str, en: &str) -> Words {
+    Words { ja: ja.into(), en: en.into() }
+}
+
+/// A day, for readers and for machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Day {
+    /// `2026-05-01`.
+    pub iso: String,
+    /// `2026年5月1日`.
+    pub ja: String,
+}
+
+impl Day {
+    /// A day in words.
+    #[must_use]
+    pub fn of(date: BusinessDate) -> Self {
+        let (year, month, day) = date.civil();
+        Self { iso: date.to_string(), ja: format!("{year}年{month}月{day}日") }
+    }
+
+    /// The day of a text that begins with a date; the text itself if it does not.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let date = text.get(..10).and_then(|date| date.parse().ok());
+        date.map_or_else(|| Self { iso: text.into(), ja: text.into() }, Self::of)
+    }
+}
+
+/// A number in groups of three digits.
+#[must_use]
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
