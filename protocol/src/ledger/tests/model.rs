@@ -233,7 +233,7 @@ impl Model {
             own.map(|(.., amount)| amount).sum()
         };
         let good = matches!(self.may[who], May::Everything | May::Receive)
-            && amount % 100 == 0
+            && amount.is_multiple_of(100)
             && amount >= 200
             && sum(&|day, _| day == self.today) + amount <= 4_000
             && sum(&|_, m| m == month) + amount <= 6_000;
