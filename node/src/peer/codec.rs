@@ -11,7 +11,11 @@ use libp2p::{StreamProtocol, request_response::Codec};
 /// The largest message each way.
 pub const MESSAGE_BYTES_MAX: usize = 160 * 1024;
 
-/// What a stream is for.
+/// The one name that streams are negotiated under. What a request is for stands in its first
+/// byte: libp2p would take the first name that both sides know, whatever the request.
+pub(super) const STREAM: StreamProtocol = StreamProtocol::new("/jichi/node/1");
+
+/// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// Deliveries of envelopes between towns.
@@ -23,26 +27,21 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Every protocol.
-    pub(super) const ALL: [Self; 3] = [Self::Envelope, Self::Document, Self::Conversion];
-
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    const fn number(self) -> u8 {
         match self {
-            Self::Envelope => "/jichi/envelope/1",
-            Self::Document => "/jichi/document/1",
-            Self::Conversion => "/jichi/conversion/1",
+            Self::Envelope => 1,
+            Self::Document => 2,
+            Self::Conversion => 3,
         }
     }
 
-    pub(super) const fn stream(self) -> StreamProtocol {
-        StreamProtocol::new(self.name())
-    }
-
-    fn of(stream: &StreamProtocol) -> io::Result<Self> {
-        let known = Self::ALL.into_iter().find(|known| known.name() == stream.as_ref());
-        known.ok_or_else(|| io::Error::other("a protocol that was not offered"))
+    fn of(number: u8) -> io::Result<Self> {
+        match number {
+            1 => Ok(Self::Envelope),
+            2 => Ok(Self::Document),
+            3 => Ok(Self::Conversion),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a request for nothing known")),
+        }
     }
 }
 
@@ -89,10 +88,13 @@ impl Codec for Bytes {
 
     async fn read_request<T: AsyncRead + Unpin + Send>(
         &mut self,
-        stream: &StreamProtocol,
+        _: &StreamProtocol,
         io: &mut T,
     ) -> io::Result<Message> {
-        let protocol = Protocol::of(stream)?;
+        let mut number = [0];
+        io.read_exact(&mut number).await?;
+        let [number] = number;
+        let protocol = Protocol::of(number)?;
         Ok(Message { protocol, bytes: read_whole(io).await? })
     }
 
@@ -110,6 +112,7 @@ impl Codec for Bytes {
         io: &mut T,
         message: Message,
     ) -> io::Result<()> {
+        io.write_all(&[message.protocol.number()]).await?;
         write_whole(io, &message.bytes).await
     }
 

@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     Ask, Inbound, Peer, PeerError, Peers, REQUEST_TIME_MAX, RequestError,
-    codec::{Bytes, Message, Protocol},
+    codec::{Bytes, Message, STREAM},
 };
 use crate::clock::{self, Monotonic};
 
@@ -67,7 +67,7 @@ type Event = request_response::Event<Message, Vec<u8>>;
 
 pub(super) fn build(key: identity::Keypair) -> Result<Swarm<Behaviour>, PeerError> {
     let fail = |error: &dyn std::fmt::Display| PeerError::Transport(error.to_string());
-    let protocols = Protocol::ALL.map(|protocol| (protocol.stream(), ProtocolSupport::Full));
+    let protocols = [(STREAM, ProtocolSupport::Full)];
     let config = request_response::Config::default()
         .with_request_timeout(REQUEST_TIME_MAX)
         .with_max_concurrent_streams(STREAMS_MAX);

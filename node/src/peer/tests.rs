@@ -168,3 +168,21 @@ async fn connections_that_prove_no_key_are_bounded() {
     }
     assert!(closed >= 40, "{closed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_arrives_under_its_own_protocol() {
+    let (a, mut b) = (node(1).await, node(2).await);
+    a.knows(&[(town(B), &b)]);
+    b.knows(&[(town(A), &a)]);
+    let mut inbound = b.inbound.take().unwrap();
+    for protocol in [Protocol::Conversion, Protocol::Document, Protocol::Envelope] {
+        let asked = a.handle.request(town(B), protocol, vec![1]);
+        let answered = async {
+            let asked = inbound.recv().await.unwrap();
+            assert_eq!((asked.protocol, asked.from), (protocol, town(A)));
+            asked.reply.send(vec![2]).unwrap();
+        };
+        let (answer, ()) = tokio::join!(asked, answered);
+        assert_eq!(answer, Ok(vec![2]));
+    }
+}
