@@ -151,7 +151,7 @@ impl Settings {
             source: Box::new(source),
         })?;
         let wrong = |key, what| ConfigError::Value { path: path.to_path_buf(), key, what };
-        let base = path.parent().unwrap_or(Path::new(""));
+        let base = path.parent().unwrap_or_else(|| Path::new(""));
         let keys: Result<Vec<PublicKey>, _> =
             config.directory.root.iter().map(|key| key.parse()).collect();
         let keys = keys.map_err(|_| wrong("directory.root", "64 hexadecimal digits a key"))?;

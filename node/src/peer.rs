@@ -2,7 +2,7 @@
 //! others say. Who may speak, and where they are, the directory alone says.
 
 pub mod codec;
-mod swarm;
+pub mod swarm;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

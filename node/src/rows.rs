@@ -23,6 +23,8 @@ use jichi_protocol::{
 
 /// Levels of tiles that a log of 2^48 entries has.
 const ROWS: u8 = 6;
+const WIDTH: u64 = 256;
+const _: () = assert!(WIDTH == TILE_WIDTH as u64);
 const HASH_BYTES: u64 = 32;
 
 /// The rows of one log. Cheap to clone.
@@ -131,14 +133,14 @@ impl Files {
         let mut wanted = leaves;
         let whole = self.rows.iter().all(|row| {
             let fits = row.len >= wanted;
-            wanted /= u64::from(TILE_WIDTH);
+            wanted /= WIDTH;
             fits
         });
         let mut len = if whole { leaves } else { 0 };
         for row in &mut self.rows {
             row.len = len;
             row.file.set_len(len.saturating_mul(HASH_BYTES))?;
-            len /= u64::from(TILE_WIDTH);
+            len /= WIDTH;
         }
         Ok(())
     }
@@ -148,11 +150,10 @@ impl Files {
         let before = row.len;
         row.file.write_all_at(&encode_hashes(hashes), before.saturating_mul(HASH_BYTES))?;
         row.len = before.saturating_add(hashes.len() as u64);
-        let width = u64::from(TILE_WIDTH);
-        let complete = before / width..row.len / width;
+        let complete = before / WIDTH..row.len / WIDTH;
         let mut above = Vec::new();
         for tile in complete {
-            let hashes = self.read(level, tile.saturating_mul(width), width);
+            let hashes = self.read(level, tile.saturating_mul(WIDTH), WIDTH);
             let hashes = hashes.ok_or_else(|| io::Error::other("a row is shorter than written"))?;
             above.extend(root_of(hashes));
         }

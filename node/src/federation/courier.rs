@@ -1,6 +1,9 @@
 //! The courier: sends what is durable and not yet heard, for ever, the same bytes each time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use jichi_protocol::{
     channel::{
@@ -93,16 +96,17 @@ async fn add(
     entry: EntryIndex,
     engine: &Engine,
 ) {
-    if !posts.contains_key(&town) {
-        let generation = engine.read(|ledger| ledger.meta().generation).await;
-        let Ok(generation) = generation else { return };
-        let outbox = Outbox::new(generation);
-        posts.insert(town, Post { outbox, entries: BTreeMap::new(), told: false });
-    }
-    if let Some(post) = posts.get_mut(&town) {
-        post.outbox.add(number, clock::now());
-        post.entries.insert(number, entry);
-    }
+    let post = match posts.entry(town) {
+        Entry::Occupied(post) => post.into_mut(),
+        Entry::Vacant(place) => {
+            let generation = engine.read(|ledger| ledger.meta().generation).await;
+            let Ok(generation) = generation else { return };
+            let outbox = Outbox::new(generation);
+            place.insert(Post { outbox, entries: BTreeMap::new(), told: false })
+        }
+    };
+    post.outbox.add(number, clock::now());
+    post.entries.insert(number, entry);
 }
 
 /// Puts on the wire whatever is due.

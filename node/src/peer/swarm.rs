@@ -97,6 +97,9 @@ struct Flight {
     answer: oneshot::Sender<Result<Vec<u8>, RequestError>>,
 }
 
+/// An answer, and the way back to who asked.
+type Reply = (ResponseChannel<Vec<u8>>, Vec<u8>);
+
 /// The loop that has to be run.
 pub struct Running {
     swarm: Swarm<Behaviour>,
@@ -106,7 +109,7 @@ pub struct Running {
     listens: watch::Sender<Vec<Multiaddr>>,
     lines: BTreeMap<Party, Line>,
     flights: HashMap<OutboundRequestId, Flight>,
-    replies: JoinSet<Option<(ResponseChannel<Vec<u8>>, Vec<u8>)>>,
+    replies: JoinSet<Option<Reply>>,
     strangers: u64,
     strangers_said: Option<Monotonic>,
 }
@@ -229,10 +232,10 @@ impl Running {
                 tracing::info!(%address, "listening for other nodes");
                 self.listens.send_modify(|listening| listening.push(address));
             }
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => {
-                if self.party_of(&peer_id).is_none() {
-                    self.on_stranger(peer_id);
-                }
+            SwarmEvent::ConnectionEstablished { peer_id, .. }
+                if self.party_of(&peer_id).is_none() =>
+            {
+                self.on_stranger(peer_id);
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! A client of a node's API: what demo, bench and tests ask, and the signatures of terminals.
 
+#![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
+
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};

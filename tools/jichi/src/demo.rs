@@ -14,7 +14,7 @@ use crate::{
 
 /// What `jichi demo` takes.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// End when the story is told, with a status; else the pages stay up.
     #[arg(long)]
     exit: bool,
@@ -27,7 +27,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When a step does not do what it should.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let folder = Folder::make(args.keep.clone())?;
     let program = std::env::current_exe().context("the path of this program")?;
     out::line("Jichi demo: 前橋市 (102016), 相模原市 (141500), a coordinator, on loopback");

@@ -6,12 +6,12 @@ use std::{
 };
 
 /// Prints a line of the result. A reader that has gone ends the output, not the command.
-pub fn line(text: impl Display) {
+pub(crate) fn line(text: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// Prints a line about what is going on.
-pub fn progress(text: impl Display) {
+pub(crate) fn progress(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

@@ -51,7 +51,7 @@ fn member(node: &Node) -> anyhow::Result<Member> {
     let keys = NodeKeys::read(&settings)?;
     let (log_key, channel_key) = keys.public();
     let name = |of: fn(&TownConfig) -> &String, other: &str| {
-        settings.config.town.as_ref().map_or(other.to_owned(), |town| of(town).clone())
+        settings.config.town.as_ref().map_or_else(|| other.to_owned(), |town| of(town).clone())
     };
     let address = format!("/ip4/127.0.0.1/tcp/{}", node.addresses.peer.port());
     let address = address.parse().map_err(|error| anyhow!("{error}"))?;

@@ -1,6 +1,8 @@
 //! A federation on this machine: towns and a coordinator as separate processes with keys made on
 //! the spot, for demo, bench and tests.
 
+#![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},

@@ -1,5 +1,7 @@
 //! The story, step by step, each with its figure and its proof.
 
+#![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
+
 use std::{fs, path::Path, thread, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
