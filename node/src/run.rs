@@ -22,6 +22,7 @@ use crate::{
     init::NodeKeys,
     journal::{Verify, segment::SegmentBytes},
     keyfile::KeyFileError,
+    page,
     password::PasswordPool,
     person::{People, PersonError},
     session::CookieTransport,
@@ -139,7 +140,7 @@ async fn serve_town(
     stop: &watch::Receiver<bool>,
 ) -> Result<(), RunError> {
     let listen = &settings.config.listen;
-    let public = api::resident::routes().merge(api::log::public_routes());
+    let public = page::routes().merge(api::resident::routes()).merge(api::log::public_routes());
     let staff =
         api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
     let mut bound = Vec::new();

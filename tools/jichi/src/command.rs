@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{audit, demo, directory};
+use crate::{audit, bench, demo, directory};
 
 /// Points of a town, checked by anybody.
 #[derive(Debug, clap::Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Demo(demo::Args),
     /// Check a town's log, compare two, export one. 監査
     Audit(audit::Args),
+    /// Measure on this machine. 計測
+    Bench(bench::Args),
     /// Write, sign and check the federation's directory. 連合名簿
     Directory(directory::Args),
     /// A node, as the program `jichi-node` runs it.
@@ -39,6 +41,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
     match Jichi::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Audit(args) => audit::run(args),
+        Command::Bench(args) => bench::run(&args),
         Command::Directory(args) => directory::run(args),
         Command::Node { args } => Ok(jichi_node::command::main(args)),
     }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod bench;
 pub mod client;
 pub mod command;
 mod demo;

@@ -191,7 +191,7 @@ fn link(person: &Person) -> anyhow::Result<LinkId> {
 
 /// The company signs, the coordinator routes, the home node decides.
 fn convert(
-    company: &Company,
+    company: &Company<'_>,
     home: &Node,
     link: LinkId,
     miles: u64,

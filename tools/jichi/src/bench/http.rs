@@ -1,0 +1,126 @@
+//! A node as a process, asked over HTTP by callers that sign like terminals.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, anyhow, bail};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use jichi_node::clock;
+use jichi_protocol::id::{MerchantId, TerminalId};
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use super::{Payments, Run};
+use crate::{
+    client::{Terminal, new_key, new_signing_key},
+    world::{MAEBASHI, Node, World},
+};
+
+const PASSWORD: &str = "bench-password-1";
+
+/// Runs the closed loop.
+pub(super) fn run(dir: &Path, wanted: &Payments) -> anyhow::Result<Run> {
+    let program = std::env::current_exe()?;
+    let mut world = World::make(dir, &program, &[MAEBASHI])?;
+    world.start()?;
+    let node = world.towns.first().context("one town")?;
+    let till = Arc::new(furnish(node)?);
+    let proofs = (0..wanted.clients)
+        .map(|n| proof_of_new_resident(node, &till, n))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let before = counts(node)?;
+    let address = node.addresses.terminal;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let begun = clock::monotonic();
+    let end = begun.later_by(Duration::from_secs(wanted.seconds));
+    let latencies = runtime.block_on(async {
+        let mut callers = tokio::task::JoinSet::new();
+        for proof in proofs {
+            let till = Arc::clone(&till);
+            callers.spawn(async move {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+                tokio::spawn(connection);
+                let mut latencies = Vec::new();
+                while clock::monotonic() < end {
+                    let key = new_key()?;
+                    let body = till.payment_body(key, &proof, 1, key.time()).to_string();
+                    let request = Request::post("/v1/payments")
+                        .header("host", address.to_string())
+                        .header("content-type", "application/json")
+                        .header("idempotency-key", key.to_string())
+                        .body(Full::new(Bytes::from(body)))?;
+                    let asked = clock::monotonic();
+                    let answer = sender.send_request(request).await?;
+                    let status = answer.status();
+                    let body = answer.into_body().collect().await?.to_bytes();
+                    if !status.is_success() {
+                        bail!("{status}: {}", String::from_utf8_lossy(&body));
+                    }
+                    latencies.push(clock::monotonic().since(asked));
+                }
+                Ok(latencies)
+            });
+        }
+        let mut latencies = Vec::new();
+        while let Some(of_caller) = callers.join_next().await {
+            latencies.extend(of_caller??);
+        }
+        anyhow::Ok(latencies)
+    })?;
+    let took = clock::monotonic().since(begun);
+    let after = counts(node)?;
+    let (entries, batches) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+    world.stop()?;
+    Ok(Run { latencies, took, entries, batches })
+}
+
+fn furnish(node: &Node) -> anyhow::Result<Terminal> {
+    let (maker, approver) = (node.officer("maker")?, node.officer("approver")?);
+    let key = new_signing_key()?;
+    maker.command("/v1/merchants", &json!({"merchant": 1, "name": "店", "state": "active"}))?;
+    let terminal = json!({"terminal": 1, "merchant": 1, "state": "active",
+        "public_key": key.public().to_string()});
+    maker.command("/v1/terminals", &terminal)?;
+    let much = json!({"payment": 1_000_000_000_u64, "day": 1_000_000_000_u64});
+    let terms = json!({"grace_days": 14, "refund_days": 90, "unassigned_days": 14,
+        "conversion_expiry": "never", "password": much, "card": much, "street_card": much});
+    approver.command("/v1/terms", &terms)?;
+    let programme = json!({"programme": 1, "name": "計測", "ceiling": 1_000_000_000_000_u64,
+        "from": "2020-01-01", "until": "2099-03-31", "audience": "everyone", "cap": null,
+        "expiry": "never", "grace": "may", "issuer": "town", "paid": "no",
+        "two_officers_above": 1_000_000_000_000_u64});
+    approver.command("/v1/programmes", &programme)?;
+    Ok(Terminal {
+        client: node.terminals(),
+        town: node.town.context("a town")?,
+        merchant: MerchantId(1),
+        terminal: TerminalId(1),
+        key,
+    })
+}
+
+fn proof_of_new_resident(node: &Node, till: &Terminal, number: u32) -> anyhow::Result<String> {
+    let maker = node.officer("maker")?;
+    let body = json!({"class": "visitor", "name": format!("計測 {number}"),
+        "password": PASSWORD, "mykey_id": null});
+    let opened = maker.command("/v1/accounts", &body)?;
+    let mykey = opened.get("mykey_id").and_then(|id| id.as_str()).context("an id")?;
+    let grant =
+        json!({"programme": 1, "mykey_id": mykey, "points": 100_000_000, "activity": "計測"});
+    maker.command("/v1/grants", &grant)?;
+    till.prove(mykey, PASSWORD)
+}
+
+/// Entries and batches since the node's start.
+fn counts(node: &Node) -> anyhow::Result<(u64, u64)> {
+    let client = crate::client::Client::new(format!("http://{}", node.addresses.metrics));
+    let text = client.text("/metrics")?;
+    let of = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|number| number.parse().ok()).ok_or_else(|| anyhow!("no {name}"))
+    };
+    Ok((of("jichi_entries_total")?, of("jichi_batches_total")?))
+}
