@@ -60,7 +60,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<(), 
     let routes = Routes::open(&settings.data.join("routes"))?;
     let companies = api::companies(&settings.config)?;
     let mut tasks = JoinSet::new();
-    let (peer, members) = federation::start_coordinator(&settings, &keys, &stop, &mut tasks).await?;
+    let (peer, members) =
+        federation::start_coordinator(&settings, &keys, &stop, &mut tasks).await?;
     let state = api::Coordinator::new(
         routes.clone(),
         companies,

@@ -98,8 +98,7 @@ pub async fn start_coordinator(
     let me = Party::Coordinator;
     let (handle, mut inbound) = way(settings, keys, me, &members, tasks)?;
     let taker = directory::Taker::Coordinator;
-    let syncing =
-        directory::keep_in_sync(shelf.clone(), handle.clone(), taker, me, stop.clone());
+    let syncing = directory::keep_in_sync(shelf.clone(), handle.clone(), taker, me, stop.clone());
     tasks.spawn(syncing);
     tasks.spawn(async move {
         while let Some(asked) = inbound.recv().await {

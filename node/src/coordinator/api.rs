@@ -66,8 +66,7 @@ impl Coordinator {
         (peer, members): (PeerHandle, Members),
         address: SocketAddr,
     ) -> Self {
-        let origin: Vec<Origin> =
-            format!("http://{address}").parse().into_iter().collect();
+        let origin: Vec<Origin> = format!("http://{address}").parse().into_iter().collect();
         let gate = SignatureGate::new(origin, clock::now());
         Self(Arc::new(Parts { routes, companies, peer, members, gate }))
     }
@@ -225,9 +224,9 @@ async fn convert(
         }
     }
     let key = parts.routes.ask(conversion).await.map_err(|not_kept| match not_kept {
-        NotKept::OtherContent => Problem::from(Refusal::SameKeyOtherContent {
-            first: jichi_protocol::id::EntryIndex(0),
-        }),
+        NotKept::OtherContent => {
+            Problem::from(Refusal::SameKeyOtherContent { first: jichi_protocol::id::EntryIndex(0) })
+        }
         NotKept::StorageFull => EdgeProblem::StorageFull.into(),
     })?;
     answer(&coordinator, &key).await

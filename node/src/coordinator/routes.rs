@@ -87,14 +87,8 @@ impl Routes {
     /// [`RoutesError`].
     pub fn open(dir: &Path) -> Result<Self, RoutesError> {
         let journal = if dir.exists() {
-            let opened = Journal::open(
-                dir,
-                Log::Routes,
-                SEGMENT_BYTES,
-                Verify::All,
-                None,
-                &mut |_| {},
-            )?;
+            let opened =
+                Journal::open(dir, Log::Routes, SEGMENT_BYTES, Verify::All, None, &mut |_| {})?;
             for warning in opened.warnings {
                 tracing::warn!(%warning, "the routes were opened with a warning");
             }

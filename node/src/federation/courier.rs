@@ -114,7 +114,8 @@ fn dispatch(
 ) {
     let now = clock::now();
     for (town, post) in posts {
-        if !post.told && post.outbox.oldest().is_some_and(|since| now.ms_since(since) > TELL_AFTER_MS)
+        if !post.told
+            && post.outbox.oldest().is_some_and(|since| now.ms_since(since) > TELL_AFTER_MS)
         {
             post.told = true;
             tracing::warn!(%town, waiting = post.outbox.len(), "messages wait for over an hour");
@@ -146,7 +147,12 @@ fn note(posts: &mut BTreeMap<TownId, Post>, sent: &Sent) {
 }
 
 /// One transmission; what the peer has heard, if it said so.
-async fn send(engine: &Engine, peer: &PeerHandle, town: TownId, entry: EntryIndex) -> Option<Acked> {
+async fn send(
+    engine: &Engine,
+    peer: &PeerHandle,
+    town: TownId,
+    entry: EntryIndex,
+) -> Option<Acked> {
     let bytes = delivery(engine, entry)?;
     match peer.request(Party::Town(town), Protocol::Envelope, bytes).await {
         Ok(reply) => {
