@@ -1,1 +1,3 @@
-//! Tests.
+//! Tests with real processes, and what they share.
+
+pub mod town;

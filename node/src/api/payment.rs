@@ -110,11 +110,7 @@ async fn pay(
     StrictJson(body): StrictJson<PaymentBody>,
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let hash = proof_hash(&body.proof);
-    let proof = town.proof(&hash, clock::monotonic()).ok_or(EdgeProblem::Unauthenticated)?;
     let terminal = TerminalId(body.terminal);
-    if proof.terminal != terminal {
-        return Err(EdgeProblem::Unauthenticated.into());
-    }
     let intent = PaymentIntent {
         town: town.id(),
         key,
@@ -126,6 +122,14 @@ async fn pay(
         proof: hash,
     };
     let signed = SignedPayment { intent, signature: signature(&body.signature)? };
+    let answer = PaymentAnswer { payment: key.payment().to_string(), points: body.points };
+    let Some(proof) = town.proof(&hash, clock::monotonic()) else {
+        let committed = paid_before(&town, &signed).await?;
+        return Ok(Done::over(&committed, answer));
+    };
+    if proof.terminal != terminal {
+        return Err(EdgeProblem::Unauthenticated.into());
+    }
     let payer = Payer { account: proof.account, method: Method::Password };
     let submission = Submission {
         key: Some(OperationKey::Client(key)),
@@ -133,8 +137,28 @@ async fn pay(
         evidence: Some(proof.evidence),
     };
     let committed = answer::submit(town.engine(), submission).await?;
-    let payment = key.payment().to_string();
-    Ok(Done::over(&committed, PaymentAnswer { payment, points: body.points }))
+    Ok(Done::over(&committed, answer))
+}
+
+/// The first answer to the very same payment, once its proof is no longer held: a proof lasts
+/// ten minutes and no restart, the answer for ever.
+async fn paid_before(
+    town: &Town,
+    again: &SignedPayment,
+) -> Result<crate::engine::Committed, NoEntry> {
+    let first = find(town, &again.intent.key.to_string()).await;
+    let first = first.map_err(|fault| match fault {
+        NoEntry::Problem(problem) if problem.code() == EdgeProblem::NotFound.line().code => {
+            EdgeProblem::Unauthenticated.into()
+        }
+        fault @ (NoEntry::Problem(_) | NoEntry::Unknown(_)) => fault,
+    })?;
+    if let Command::Pay(signed, _) = &first.entry.submission.command
+        && signed == again
+    {
+        return answer::done(first);
+    }
+    Err(EdgeProblem::Unauthenticated.into())
 }
 
 #[derive(Deserialize)]
