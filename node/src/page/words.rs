@@ -72,7 +72,7 @@ pub const fn book(account: &Account) -> (&'static str, &'static str) {
     }
 }
 
-/// Where points come from, with the public names of programmes and companies.
+/// Where points come from. Public names of programmes and companies are Japanese, and stand there.
 #[must_use]
 pub fn origin(ledger: &Ledger, origin: Origin) -> Words {
     let birth = match origin.birth() {
@@ -80,9 +80,7 @@ pub fn origin(ledger: &Ledger, origin: Origin) -> Words {
             // Another town's programmes are not known here.
             let own = ledger.programmes().find(|own| own.id == programme);
             match (origin, own) {
-                (Origin::Here(_), Some(own)) => {
-                    both(&format!("付与: {}", own.name), &format!("grant: {}", own.name))
-                }
+                (Origin::Here(_), Some(own)) => both(&format!("付与: {}", own.name), "grant"),
                 (Origin::Here(_) | Origin::Moved { .. }, _) => both("付与", "grant"),
             }
         }
@@ -91,7 +89,7 @@ pub fn origin(ledger: &Ledger, origin: Origin) -> Words {
             let catalogue = ledger.catalogue_on(ledger.day());
             let terms = catalogue.and_then(|catalogue| catalogue.company(&company));
             let name = terms.map_or_else(|| company.to_string(), |terms| terms.name.to_string());
-            both(&format!("交換: {name}"), &format!("conversion: {name}"))
+            both(&format!("交換: {name}"), "conversion")
         }
     };
     match origin {
