@@ -33,6 +33,7 @@ use secrecy::{SecretBox, SecretString};
 use tower::ServiceExt as _;
 
 use crate::{
+    api::{log, resident},
     clock,
     engine::{
         Answer,
@@ -111,7 +112,9 @@ impl Stage {
                 Seal { key: key.public(), signature: key.sign(Domain::Agreement, bytes) }
             }),
         });
-        let router = page::with_fallbacks(page::routes()).with_state(town.clone());
+        // As on the public listener, where the pages stand beside the API.
+        let public = resident::routes().merge(log::public_routes()).merge(page::routes());
+        let router = page::with_fallbacks(public).with_state(town.clone());
         let stage = Self { town, router, running: Some(running), _folder: folder };
         stage.set_up().await;
         stage
