@@ -154,7 +154,13 @@ async fn serve_town(
         if let Some(address) = address {
             let listener = bind(address).await?;
             tracing::info!(listener = name, %address, "listening");
-            bound.push((listener, with_fallbacks(routes).with_state(town.clone())));
+            // People who come by a browser get a page, also where there is none.
+            let routes = if name == "public" {
+                page::with_fallbacks(routes)
+            } else {
+                with_fallbacks(routes)
+            };
+            bound.push((listener, routes.with_state(town.clone())));
         }
     }
     let mut serving = JoinSet::new();

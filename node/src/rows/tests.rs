@@ -1,3 +1,5 @@
+//! Tests of rows.
+
 use super::*;
 use jichi_protocol::log::tree::leaf_hash;
 

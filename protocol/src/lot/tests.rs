@@ -1,3 +1,5 @@
+//! Tests of lot.
+
 use super::*;
 
 fn day(text: &str) -> BusinessDate {

@@ -22,7 +22,7 @@ pub(super) struct Limits {
 pub(super) fn measure(dir: &Path) -> anyhow::Result<Limits> {
     let syncs = syncs(dir)?;
     let us = |at: usize| {
-        let latency = syncs.get(at).or(syncs.last()).copied().unwrap_or_default();
+        let latency = syncs.get(at).or_else(|| syncs.last()).copied().unwrap_or_default();
         u64::try_from(latency.as_micros()).unwrap_or(u64::MAX)
     };
     Ok(Limits {
