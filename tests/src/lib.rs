@@ -1,3 +1,4 @@
 //! Tests with real processes, and what they share.
 
+pub mod furnished;
 pub mod town;

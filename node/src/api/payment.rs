@@ -17,6 +17,7 @@ use jichi_protocol::{
     intent::{PaymentIntent, RefundIntent, VoidIntent},
     key::{ClientKey, OperationKey},
     points::Points,
+    refusal::Refusal,
     signature::Signature,
     terms::Method,
 };
@@ -72,7 +73,7 @@ async fn prove(
     let terminal = TerminalId(body.terminal);
     let known = answer::read(town.engine(), |ledger| ledger.terminal(&terminal).is_some()).await?;
     if !known {
-        return Err(EdgeProblem::UnknownTerminal.into());
+        return Err(Refusal::UnknownTerminal.into());
     }
     let account = sign_in(&town, &body.mykey_id, body.password.0, address.ip()).await?;
     let evidence = format!("password;terminal={terminal};time={}", clock::now());

@@ -39,8 +39,6 @@ pub enum EdgeProblem {
     StaleSignature,
     /// A signature that was used before.
     ReplayedSignature,
-    /// A terminal that is not enrolled, or no longer.
-    UnknownTerminal,
     /// A signed-in officer without the role, or outside its dates.
     ForbiddenRole,
     /// A form without the session's CSRF token.
@@ -77,7 +75,7 @@ pub enum EdgeProblem {
 
 impl EdgeProblem {
     /// Every problem, in the order of its status.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 33] = [
         Self::MalformedJson,
         Self::DuplicateKey,
         Self::UnknownField,
@@ -95,7 +93,6 @@ impl EdgeProblem {
         Self::BadSignature,
         Self::StaleSignature,
         Self::ReplayedSignature,
-        Self::UnknownTerminal,
         Self::ForbiddenRole,
         Self::FormTokenInvalid,
         Self::NotFound,
@@ -263,11 +260,6 @@ impl EdgeProblem {
                     "This signature was used before.",
                     "Sign again with a new nonce; keep the same Idempotency-Key.",
                 ],
-            ),
-            Self::UnknownTerminal => line(
-                ("unknown_terminal", 401),
-                ["この端末は登録されていません。", "役所の担当課に端末の登録を頼んでください。"],
-                ["This terminal is not enrolled.", "Ask the town office to enrol the terminal."],
             ),
             Self::ForbiddenRole => line(
                 ("forbidden_role", 403),
