@@ -1,87 +1,146 @@
 //! The way to other nodes: libp2p over TCP, Noise and Yamux. It carries bytes; what they mean,
-//! others say. Who may speak, and where they are, the directory alone says.
+//! others say. Who may speak, and where they are, the directory alone says: no mDNS, no DHT.
 
-pub mod codec;
-pub mod swarm;
+mod codec;
+mod drive;
+mod line;
+mod peers;
+mod swarm;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use jichi_protocol::directory::Party;
-use libp2p::{Multiaddr, PeerId, identity};
-use tokio::sync::{mpsc, oneshot, watch};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, identity};
+use tokio::{
+    runtime,
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 
-pub use codec::{MESSAGE_BYTES_MAX, Protocol};
+pub use codec::MESSAGE_BYTES_MAX;
+pub use peers::{Peer, Peers};
 
 use crate::keyfile::Seed;
 
-/// Requests to all peers that wait for the swarm at most.
-const REQUESTS_WAITING_MAX: usize = 1_024;
-/// Requests of peers that wait for the node at most; the next one is dropped, and comes again.
-const INBOUND_WAITING_MAX: usize = 256;
-/// How long a request may take.
+/// How long a request may take, waiting included.
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+/// Requests to all peers that the loop has not yet looked at.
+const ASKED_MAX: usize = 2_048;
+/// Requests of peers that the node has not yet looked at; the next one is dropped.
+const INBOUND_MAX: usize = 256;
 
-/// Where other nodes are, and who they are on the wire.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Peers(pub BTreeMap<Party, Peer>);
+/// What a stream is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Deliveries of envelopes between towns.
+    Envelope,
+    /// Shared documents.
+    Document,
+    /// Conversions that the coordinator routes.
+    Conversion,
+}
 
-/// One other node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Its identity on the wire.
-    pub id: PeerId,
-    /// Where it listens.
-    pub addresses: Vec<Multiaddr>,
+impl Protocol {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Envelope => "/jichi/envelope/1",
+            Self::Document => "/jichi/document/1",
+            Self::Conversion => "/jichi/conversion/1",
+        }
+    }
+
+    const fn stream(self) -> StreamProtocol {
+        StreamProtocol::new(self.name())
+    }
+}
+
+/// Whether others can connect to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It listens, and dials when it has something to ask.
+    Reachable,
+    /// It never listens, and keeps a connection to every peer with an address, by which they ask.
+    OutboundOnly,
+}
+
+/// How a node takes part.
+pub struct PeerConfig {
+    /// The seed of its identity on the wire. No `Debug`, so it reaches no log.
+    pub seed: Seed,
+    /// Where it listens; some for [`Mode::Reachable`], none for [`Mode::OutboundOnly`].
+    pub listen: Vec<Multiaddr>,
+    /// Whether others can connect to it.
+    pub mode: Mode,
 }
 
 /// A request of another node.
 #[derive(Debug)]
 pub struct Inbound {
-    /// Who asks.
+    /// Who asks; the connection proved it.
     pub from: Party,
-    /// In which protocol.
+    /// What for.
     pub protocol: Protocol,
-    /// What.
+    /// The request, at most [`MESSAGE_BYTES_MAX`].
     pub bytes: Vec<u8>,
-    /// For the answer; dropped, the peer hears nothing and asks again.
+    /// For the answer, within [`REQUEST_TIME_MAX`]; dropped, the peer hears `Busy` and asks again.
     pub reply: oneshot::Sender<Vec<u8>>,
 }
 
-/// Why a request has no answer.
+/// Why a request has no answer. Whether the peer has acted on it is not known, except for
+/// `UnknownParty` and a request that was `TooLarge`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The directory does not name this party.
     #[error("the directory does not name this node")]
     UnknownParty,
-    /// It does not answer at its addresses.
-    #[error("the node cannot be reached; it is tried again")]
+    /// No connection, or it broke; also at once, while the last failure is too fresh to dial.
+    #[error("the node cannot be reached; ask again later")]
     Unreachable,
-    /// It took too long.
-    #[error("the node did not answer in time; it is asked again")]
+    /// Longer than [`REQUEST_TIME_MAX`].
+    #[error("the node did not answer in time; ask again")]
     TimedOut,
-    /// Larger than a message may be.
+    /// The request or the peer's answer is over the limit.
     #[error("the message is larger than {MESSAGE_BYTES_MAX} bytes")]
     TooLarge,
-    /// As many requests wait as may.
-    #[error("too many requests wait; try again in a moment")]
+    /// Too many requests wait here, or the peer has put this one aside.
+    #[error("too many requests wait; ask again in a moment")]
     Busy,
-    /// The node stops.
-    #[error("the node is stopping")]
+    /// This node stops.
+    #[error("this node is stopping")]
     Stopping,
 }
 
 /// Why the way to other nodes was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
-    /// The transport.
-    #[error("the transport cannot be made: {0}")]
-    Transport(String),
-    /// An address in the configuration.
-    #[error("`{0}` is no multiaddress to listen on")]
+    /// The identity does not make a Noise key.
+    #[error("the transport key cannot be used: {0}")]
+    Noise(String),
+    /// Not of the form /ip4/.../tcp/... or /ip6/.../tcp/...
+    #[error("`{0}` is no address to listen on; write /ip4/ADDRESS/tcp/PORT")]
     Address(String),
+    /// The system refused the address.
+    #[error("{address}: {source}")]
+    Listen {
+        /// Where.
+        address: Multiaddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Reachable, without a place to listen.
+    #[error("a reachable node needs an address to listen on; give one, or choose outbound-only")]
+    NowhereToListen,
+    /// Outbound-only, with a place to listen.
+    #[error("an outbound-only node does not listen; remove the addresses, or choose reachable")]
+    OutboundOnlyListens,
+    /// Started outside of a tokio runtime.
+    #[error("the way to other nodes is opened within a tokio runtime only")]
+    NoRuntime,
 }
 
-/// A request on its way to the swarm.
+/// A request on its way to the loop.
 #[derive(Debug)]
 struct Ask {
     party: Party,
@@ -90,15 +149,23 @@ struct Ask {
     answer: oneshot::Sender<Result<Vec<u8>, RequestError>>,
 }
 
+impl Ask {
+    fn answer(self, answer: Result<Vec<u8>, RequestError>) {
+        // An error says that who asked has gone.
+        let _ = self.answer.send(answer);
+    }
+}
+
 /// The way to other nodes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PeerHandle {
     asks: mpsc::Sender<Ask>,
     listening: watch::Receiver<Vec<Multiaddr>>,
+    connected: watch::Receiver<Vec<Party>>,
 }
 
 impl PeerHandle {
-    /// Asks another node, and waits for its answer.
+    /// Asks another node, and waits for its answer, at most [`REQUEST_TIME_MAX`].
     ///
     /// # Errors
     /// [`RequestError`].
@@ -117,22 +184,44 @@ impl PeerHandle {
             mpsc::error::TrySendError::Full(_) => RequestError::Busy,
             mpsc::error::TrySendError::Closed(_) => RequestError::Stopping,
         })?;
-        let waited = tokio::time::timeout(REQUEST_TIME_MAX.saturating_mul(2), answered).await;
-        match waited {
+        match tokio::time::timeout(REQUEST_TIME_MAX, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(RequestError::Stopping),
             Err(_) => Err(RequestError::TimedOut),
         }
     }
 
-    /// Where the node listens.
+    /// Where the node listens now, with the ports that the system chose.
     #[must_use]
     pub fn listening(&self) -> Vec<Multiaddr> {
         self.listening.borrow().clone()
     }
+
+    /// Who is connected now, in the parties' order.
+    #[must_use]
+    pub fn connected(&self) -> Vec<Party> {
+        self.connected.borrow().clone()
+    }
 }
 
-/// Opens the way, and gives what other nodes ask. Ends when every handle is gone.
+/// The way as a task: it is closed when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    task: JoinHandle<()>,
+    /// The loop stops when this is gone.
+    _open: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Waits for as long as the way is open, which ends by dropping this or by a failure.
+    pub async fn run(self) {
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the way to other nodes has failed; restart the node");
+        }
+    }
+}
+
+/// Opens the way of a node that listens there, or that only dials if it listens nowhere.
 ///
 /// # Errors
 /// [`PeerError`].
@@ -140,31 +229,50 @@ pub fn start(
     seed: &Seed,
     listen: &[String],
     peers: watch::Receiver<Arc<Peers>>,
-) -> Result<(PeerHandle, mpsc::Receiver<Inbound>, swarm::Running), PeerError> {
-    let (asks, asked) = mpsc::channel(REQUESTS_WAITING_MAX);
-    let (inbound, incoming) = mpsc::channel(INBOUND_WAITING_MAX);
-    let (listens, listening) = watch::channel(Vec::new());
-    let mut swarm = swarm::build(keypair(seed))?;
-    for address in listen {
-        let multiaddr: Multiaddr =
-            address.parse().map_err(|_| PeerError::Address(address.clone()))?;
-        swarm.listen_on(multiaddr).map_err(|error| PeerError::Transport(error.to_string()))?;
-    }
-    let running = swarm::Running::new(swarm, peers, asked, inbound, listens);
-    Ok((PeerHandle { asks, listening }, incoming, running))
+) -> Result<(PeerHandle, mpsc::Receiver<Inbound>, Running), PeerError> {
+    let parse = |text: &String| text.parse().map_err(|_| PeerError::Address(text.clone()));
+    let listen = listen.iter().map(parse).collect::<Result<Vec<Multiaddr>, PeerError>>()?;
+    let mode = if listen.is_empty() { Mode::OutboundOnly } else { Mode::Reachable };
+    let (held, shutdown) = watch::channel(false);
+    let config = PeerConfig { seed: seed.clone(), listen, mode };
+    let (handle, incoming, task) = open(config, peers, shutdown)?;
+    Ok((handle, incoming, Running { task, _open: held }))
 }
 
-fn keypair(seed: &Seed) -> identity::Keypair {
-    let mut bytes = **seed;
+/// Opens the way, and gives what other nodes ask. The task ends when `shutdown` turns
+/// true, or its sender is gone.
+///
+/// # Errors
+/// [`PeerError`].
+pub fn open(
+    config: PeerConfig,
+    peers: watch::Receiver<Arc<Peers>>,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(PeerHandle, mpsc::Receiver<Inbound>, JoinHandle<()>), PeerError> {
+    let runtime = runtime::Handle::try_current().map_err(|_| PeerError::NoRuntime)?;
+    let PeerConfig { seed, listen, mode } = config;
+    let swarm = swarm::build(keypair(&seed), &listen, mode)?;
+    let (asks, asked) = mpsc::channel(ASKED_MAX);
+    let (inbound, incoming) = mpsc::channel(INBOUND_MAX);
+    let (listens, listening) = watch::channel(Vec::new());
+    let (connects, connected) = watch::channel(Vec::new());
+    let ends = drive::Ends { peers, shutdown, asked, inbound, listens, connects };
+    let running = runtime.spawn(drive::Drive::new(swarm, mode, ends).run());
+    Ok((PeerHandle { asks, listening, connected }, incoming, running))
+}
+
+fn keypair(seed: &[u8; 32]) -> identity::Keypair {
+    let mut bytes = *seed;
+    // Also wipes the copy.
     match identity::Keypair::ed25519_from_bytes(&mut bytes) {
         Ok(keypair) => keypair,
         Err(_) => unreachable!("every 32 bytes are the seed of an Ed25519 key (RFC 8032)"),
     }
 }
 
-/// The identity on the wire of a node with this key.
+/// The identity on the wire of a node with this seed.
 #[must_use]
-pub fn peer_id_of_seed(seed: &Seed) -> PeerId {
+pub fn peer_id_of_seed(seed: &[u8; 32]) -> PeerId {
     keypair(seed).public().to_peer_id()
 }
 
