@@ -178,7 +178,8 @@ fn flipped_bits_are_refused(town: &mut Town) -> anyhow::Result<()> {
     let last = *frames.last().context("a frame")?;
     let middle = *frames.get(frames.len() / 2).context("a frame")?;
     let end = segment.end();
-    let places = [40, middle.saturating_add(SECTOR + 9), last.saturating_add(20), end - 7];
+    let places =
+        [40, middle.saturating_add(SECTOR + 9), last.saturating_add(20), end.saturating_sub(7)];
     for at in places {
         segment.flip(at)?;
         is_refused(town, at)?;
@@ -281,7 +282,7 @@ fn a_failing_sync_ends_the_process_and_loses_nothing() -> anyhow::Result<()> {
     for _ in 0..NTH * 3 {
         let payment = till.payment(&signed, 1)?;
         match payment.send(&terminals).and_then(jichi::client::Reply::ok) {
-            Ok(answer) => done.push((payment.key, answer["entry"].clone())),
+            Ok(answer) => done.push((payment.key, answer.get("entry").cloned())),
             Err(_) => {
                 unanswered = Some(payment.key);
                 break;
@@ -298,7 +299,7 @@ fn a_failing_sync_ends_the_process_and_loses_nothing() -> anyhow::Result<()> {
     town.node_mut().start()?;
     for (key, entry) in &done {
         let reply = town.node().terminals().get(&format!("/v1/operations/{key}"))?.ok()?;
-        expect_equal("the entry", &reply["entry"], entry)?;
+        expect_equal("the entry", &reply.get("entry").cloned(), entry)?;
     }
     // Its frame may be on the disk or not; its caller was told neither, and finds out by the key.
     let reply = town.node().terminals().get(&format!("/v1/operations/{unanswered}"))?;
