@@ -49,13 +49,13 @@ impl Index {
     pub fn open(dir: &Path, engine: &Engine) -> Result<Self, IndexError> {
         let database = sled::Config::new().path(dir).cache_capacity(32 << 20).open()?;
         let (entries, keys) = (database.open_tree("entries")?, database.open_tree("keys")?);
-        let indexed = keys.get(INDEXED)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
+        let mut indexed = keys.get(INDEXED)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
         if indexed > engine.durable().0 {
-            // The index is of another journal, or of one that was longer.
+            // The index is of another journal, or of one that was longer: it is made anew.
             entries.clear()?;
             keys.clear()?;
+            indexed = 0;
         }
-        let indexed = indexed.min(engine.durable().0);
         let index = Self { entries, keys, indexed: Arc::new(watch::Sender::new(indexed)) };
         index.catch_up(engine)?;
         Ok(index)

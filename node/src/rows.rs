@@ -78,9 +78,11 @@ impl Rows {
     /// Appends leaf hashes, and what they complete above them.
     ///
     /// # Errors
-    /// Those of the file system; then the rows have to be opened again.
+    /// Those of the file system. The rows are then as they were, and it can be tried again.
     pub fn append(&self, leaves: &[Digest]) -> io::Result<()> {
-        self.files().append(0, leaves)
+        let mut files = self.files();
+        let before = files.rows.first().map_or(0, |row| row.len);
+        files.append(0, leaves).or_else(|error| files.cut(before).and(Err(error)))
     }
 
     /// Proves that an entry is in the tree of a size.

@@ -195,7 +195,7 @@ impl Town {
         let body = json!({"class": "resident", "name": name, "password": PASSWORD,
             "mykey_id": null});
         let opened = self.maker()?.command("/v1/accounts", &body)?;
-        let mykey = opened["mykey_id"].as_str().context("a MyKey ID")?;
+        let mykey = opened.get("mykey_id").and_then(Value::as_str).context("a MyKey ID")?;
         Ok(Person { mykey: mykey.to_owned() })
     }
 
@@ -206,7 +206,7 @@ impl Town {
     pub fn sign_in(&self, person: &Person) -> anyhow::Result<Signed> {
         let body = json!({"mykey_id": person.mykey, "password": PASSWORD});
         let session = self.node().public().post("/v1/sessions", None, &body)?.ok()?;
-        let token = session["token"].as_str().context("a token")?;
+        let token = session.get("token").and_then(Value::as_str).context("a token")?;
         let client = self.node().public().with_token(token);
         let proof = self.till()?.terminal.prove(&person.mykey, PASSWORD)?;
         Ok(Signed { client, proof })
@@ -289,7 +289,8 @@ fn letters(key: &ClientKey) -> String {
 /// # Errors
 /// When the node cannot be reached.
 pub fn balance(client: &Client) -> anyhow::Result<u64> {
-    client.get("/v1/me")?.ok()?["points"].as_u64().context("a balance")
+    let me = client.get("/v1/me")?.ok()?;
+    me.get("points").and_then(Value::as_u64).context("a balance")
 }
 
 /// The till of the shop: it makes signed requests.

@@ -17,6 +17,7 @@ use jichi_tests::town::{
     Person, Request, Signed, Till, Town, audit_is_sound, balance, checkpoint_of, expect_equal,
     grant, random_below,
 };
+use serde_json::Value;
 
 /// Residents, each with a thread that acts for it.
 const PEOPLE: u32 = 8;
@@ -267,13 +268,14 @@ fn pay(account: &Account, till: &Till, points: u32) -> anyhow::Result<(Request, 
 
 /// What a reply says for ever; none when it says that nothing is known yet.
 fn answer_of(reply: &Reply) -> anyhow::Result<Option<Answer>> {
+    let text = |field| reply.body.get(field).and_then(Value::as_str).unwrap_or_default();
     match (reply.status, reply.code()) {
         (200, _) => {
-            let entry = reply.body["entry"].as_u64().context("an entry")?;
-            let checkpoint = reply.body["checkpoint"].as_str().unwrap_or_default();
+            let entry = reply.body.get("entry").and_then(Value::as_u64).context("an entry")?;
+            let checkpoint = text("checkpoint");
             let (size, _) = checkpoint_of(checkpoint)?;
             ensure!(entry < size, "entry {entry} is not under its checkpoint of {size}");
-            let leaf = reply.body["leaf"].as_str().unwrap_or_default().to_owned();
+            let leaf = text("leaf").to_owned();
             Ok(Some(Answer::Done { entry, leaf }))
         }
         (202, _) => Ok(None),

@@ -2,12 +2,13 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     sync::{Arc, PoisonError, atomic::Ordering, mpsc::Receiver},
     thread,
     time::Duration,
 };
 
-use jichi_protocol::entry::StoredEntry;
+use jichi_protocol::{digest::Digest, entry::StoredEntry};
 use tokio::sync::broadcast;
 
 use super::{
@@ -61,18 +62,40 @@ impl Committer {
                     full.store(false, Ordering::Relaxed);
                     return Ok(());
                 }
-                Err(AppendError::DiskFull(bytes)) => {
-                    if !full.swap(true, Ordering::Relaxed) {
-                        tracing::error!(
-                            bytes,
-                            "the disk is full: nothing is written until there is room"
-                        );
-                    }
-                    thread::sleep(DISK_FULL_PAUSE);
-                }
+                Err(AppendError::DiskFull(bytes)) => self.wait_for_room(bytes),
                 Err(error) => {
                     tracing::error!(%error, "the journal halts");
                     return Err(Halted("a write or sync of the journal failed"));
+                }
+            }
+        }
+    }
+
+    /// Waits a little on a full disk, and has the node take nothing until there is room.
+    fn wait_for_room(&self, bytes: u64) {
+        if !self.shared.flags.storage_full.swap(true, Ordering::Relaxed) {
+            tracing::error!(bytes, "the disk is full: nothing is written until there is room");
+        }
+        thread::sleep(DISK_FULL_PAUSE);
+    }
+
+    /// Appends to the rows of the tree; on a full disk it waits for room as the journal does.
+    fn append_rows(&self, leaves: &[Digest]) -> Result<(), Halted> {
+        loop {
+            match self.shared.rows.append(leaves) {
+                Ok(()) => {
+                    self.shared.flags.storage_full.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error)
+                    if error.kind() == ErrorKind::StorageFull
+                        || error.kind() == ErrorKind::QuotaExceeded =>
+                {
+                    self.wait_for_room(size_of_val(leaves) as u64);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the rows of the tree cannot be written");
+                    return Err(Halted("the rows of the tree cannot be written"));
                 }
             }
         }
@@ -82,10 +105,7 @@ impl Committer {
     fn publish(&self, batch: &Batch) -> Result<(), Halted> {
         let Some(last) = batch.entries.last() else { return Ok(()) };
         let leaves: Vec<_> = batch.entries.iter().map(|made| made.leaf).collect();
-        self.shared.rows.append(&leaves).map_err(|error| {
-            tracing::error!(%error, "the rows of the tree cannot be written");
-            Halted("the rows of the tree cannot be written")
-        })?;
+        self.append_rows(&leaves)?;
         let checkpoint: Arc<str> = batch.checkpoint.as_deref().unwrap_or_default().into();
         *self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = checkpoint;
         let flags = &self.shared.flags;
