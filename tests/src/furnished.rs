@@ -1,4 +1,5 @@
-//! One town with a real process, furnished: a shop with two terminals, a programme, and people.
+//! One furnished town that many tests of the API share: two terminals, three officers, new people
+//! for each test, and answers with all their parts.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -7,7 +8,7 @@
 )]
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -31,31 +32,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http::{HeaderMap, Request};
 
+use crate::town::jichi_program;
+
 /// The password of every person.
 pub const PASSWORD: &str = "himitsu-no-aikotoba-48151";
 /// The password of every officer, as `jichi::world` sets it.
 pub const OFFICER_PASSWORD: &str = "demo-officer-password";
 /// The name of every person.
 pub const NAME: &str = "赤城 颪子";
-
-/// A program of this repository: in the folder that `JICHI_BIN` names, else beside the tests.
-#[must_use]
-pub fn program(name: &str) -> PathBuf {
-    let folder = env::var_os("JICHI_BIN").map_or_else(beside_the_tests, PathBuf::from);
-    let program = folder.join(name);
-    assert!(
-        program.is_file(),
-        "there is no {}; build it by `cargo build --bin {name}`, or set JICHI_BIN to its folder",
-        program.display()
-    );
-    program
-}
-
-/// Test programs stand in `deps`, programs in the folder above.
-fn beside_the_tests() -> PathBuf {
-    let test = env::current_exe().expect("the test knows its path");
-    test.parent().and_then(Path::parent).expect("target/<profile>/deps").to_path_buf()
-}
 
 /// A town that runs.
 pub struct Furnished {
@@ -112,8 +96,7 @@ impl Furnished {
     #[must_use]
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut world =
-            World::make(folder.path(), &program("jichi"), &[MAEBASHI]).expect("a world");
+        let mut world = World::make(folder.path(), &jichi_program(), &[MAEBASHI]).expect("a world");
         world.towns.iter().for_each(add_an_officer_with_both_roles);
         world.towns.iter_mut().try_for_each(Node::start).expect("the town starts");
         let node = world.towns.first().expect("one town");

@@ -36,6 +36,7 @@ impl From<Refusal> for Problem {
 }
 
 /// The figure that the person at the screen needs.
+#[expect(clippy::too_many_lines, reason = "one match that names every refusal")]
 fn figure(refusal: &Refusal) -> Option<(String, String)> {
     let both = |ja: String, en: String| Some((ja, en));
     let left = |left: u64| both(format!("残り{left}"), format!("left: {left}"));
