@@ -9,7 +9,7 @@ pub mod snapshot;
 pub mod writer;
 
 use std::sync::{
-    Arc, PoisonError, RwLock, RwLockReadGuard,
+    Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
     atomic::{AtomicBool, AtomicU64, Ordering},
     mpsc,
 };
@@ -24,7 +24,7 @@ use jichi_protocol::{
 };
 use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::{journal::reader::Reader, rows::Rows};
+use crate::{clock::Confirmation, journal::reader::Reader, rows::Rows};
 
 /// Commands that wait for the writer at most; what comes beyond is shed before the queue.
 pub const QUEUE_MAX: usize = 4_096;
@@ -118,6 +118,8 @@ struct Flags {
     storage_full: AtomicBool,
     clock_doubtful: AtomicBool,
     stopping: AtomicBool,
+    /// What two witnesses said of the clock, for the writer to take.
+    clock_confirmed: Mutex<Option<Confirmation>>,
     batches: AtomicU64,
     entries: AtomicU64,
 }
@@ -245,6 +247,12 @@ impl Engine {
             batches: flags.batches.load(Ordering::Relaxed),
             entries: flags.entries.load(Ordering::Relaxed),
         }
+    }
+
+    /// Two witnesses say that the wall clock is right: the writer believes it again.
+    pub fn confirm_clock(&self, confirmation: Confirmation) {
+        let confirmed = self.shared.flags.clock_confirmed.lock();
+        *confirmed.unwrap_or_else(PoisonError::into_inner) = Some(confirmation);
     }
 
     /// Whether the disk is full, so that nothing is written.

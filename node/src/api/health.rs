@@ -1,8 +1,19 @@
 //! Health and metrics, on a listener of their own.
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
+use serde::Deserialize;
 
-use crate::{engine::Engine, town::Town};
+use super::{
+    body::StrictJson,
+    caller::Officer,
+    problem::{Problem, edge::EdgeProblem},
+};
+use crate::{
+    clock::{ClockWitness, Confirmation},
+    engine::Engine,
+    staff::Role,
+    town::Town,
+};
 
 /// The routes of a town's metrics listener.
 pub fn routes() -> Router<Town> {
@@ -25,6 +36,35 @@ async fn ready(State(town): State<Town>) -> (StatusCode, &'static str) {
 
 async fn metrics(State(town): State<Town>) -> String {
     text(town.engine())
+}
+
+/// An operator who signed in looked at the clock, and says that the machine's NTP service is
+/// synchronised: two witnesses of three (architecture, Time).
+pub(super) async fn confirm_clock(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    StrictJson(body): StrictJson<ClockBody>,
+) -> Result<StatusCode, Problem> {
+    let officer = officer.require(Role::Operator)?;
+    let ntp = match body.ntp {
+        Ntp::Synchronised => ClockWitness::Ntp,
+    };
+    let confirmation = Confirmation::new(ClockWitness::Officer(officer), ntp);
+    town.engine().confirm_clock(confirmation.ok_or(EdgeProblem::Internal)?);
+    tracing::warn!(%officer, "the clock was confirmed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockBody {
+    ntp: Ntp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Ntp {
+    Synchronised,
 }
 
 /// Prometheus text (exposition format 0.0.4). No personal data, no account ids.

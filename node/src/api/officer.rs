@@ -55,6 +55,7 @@ pub fn routes() -> Router<Town> {
         .route("/v1/proposals/{id}/decision", post(decide))
         .route("/v1/agreements/seal", post(seal))
         .route("/v1/agreements", post(agree))
+        .route("/v1/clock/confirmations", post(super::health::confirm_clock))
         .route("/v1/operations/{key}", get(super::payment::operation))
 }
 
