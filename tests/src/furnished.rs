@@ -95,8 +95,14 @@ impl Furnished {
     /// A new town.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(&jichi_program())
+    }
+
+    /// A new town whose node this program runs.
+    #[must_use]
+    pub fn of(program: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut world = World::make(folder.path(), &jichi_program(), &[MAEBASHI]).expect("a world");
+        let mut world = World::make(folder.path(), program, &[MAEBASHI]).expect("a world");
         world.towns.iter().for_each(add_an_officer_with_both_roles);
         world.towns.iter_mut().try_for_each(Node::start).expect("the town starts");
         let node = world.towns.first().expect("one town");

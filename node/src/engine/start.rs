@@ -10,6 +10,7 @@ use std::{
 use jichi_protocol::{
     codec,
     command::{Command, Nothing, TownOpening},
+    date::Time,
     digest::Digest,
     entry::{Effect, Entry, Outcome, Salt, StoredEntry, Submission},
     id::EntryIndex,
@@ -223,6 +224,8 @@ pub fn start(
         hashed_at: restored.hashed_at,
         snapshot_at: next,
         idle_at: None,
+        // Every batch reads it anew.
+        wall: Time(0),
     };
     let committer = Committer {
         shared: Arc::clone(&shared),

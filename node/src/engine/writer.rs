@@ -16,6 +16,7 @@ use jichi_protocol::{
         Actor, Command, DayTurn, Nothing, OfferPrivate, OfferShared, Preset, Source, StateHash,
         Sweep,
     },
+    date::Time,
     entry::{ENTRY_BYTES_MAX, Entry, Outcome, Salt, StoredEntry, Submission},
     id::{ChannelNumber, EntryIndex, TownId, TransferId},
     key::{JobKind, OperationKey},
@@ -96,6 +97,8 @@ pub(super) struct Writer {
     pub(super) snapshot_at: EntryIndex,
     /// Jobs that were refused since the last change, so that they are not tried in a loop.
     pub(super) idle_at: Option<EntryIndex>,
+    /// The wall time of this batch: read once, and believed by the guard before it dates anything.
+    pub(super) wall: Time,
 }
 
 impl Writer {
@@ -148,9 +151,7 @@ impl Writer {
         let mut ledger = shared.ledger.write().unwrap_or_else(PoisonError::into_inner);
         let mut batch =
             Batch { entries: Vec::new(), checkpoint: None, releases: Vec::new(), snapshot: None };
-        let doubtful = self.clock.observe(Reading::now(), Some(ledger.meta().last)).is_err();
-        self.shared.flags.clock_doubtful.store(doubtful, Ordering::Relaxed);
-        if doubtful {
+        if self.doubts_clock(&ledger) {
             for work in works {
                 // Who asked has gone away if this is not taken.
                 let _ = work.answer.send(Err(NotTaken::ClockDoubtful));
@@ -180,6 +181,16 @@ impl Writer {
         Ok(batch)
     }
 
+    /// Reads the clocks for this batch. A second reading later in the batch would date entries
+    /// that the guard never saw.
+    fn doubts_clock(&mut self, ledger: &Ledger) -> bool {
+        let reading = Reading::now();
+        self.wall = reading.wall;
+        let doubtful = self.clock.observe(reading, Some(ledger.meta().last)).is_err();
+        self.shared.flags.clock_doubtful.store(doubtful, Ordering::Relaxed);
+        doubtful
+    }
+
     /// Decides one command and applies it.
     fn decide(
         &mut self,
@@ -187,15 +198,7 @@ impl Writer {
         checked: &Checked,
         batch: &mut Batch,
     ) -> Result<Released, Halted> {
-        let time = crate::clock::now().max(ledger.meta().last);
-        // Between the turn of the day and this command midnight may have passed; the command is
-        // decided on the day that is open.
-        let time = if time.date() > ledger.day() {
-            self.turn_day(ledger, batch)?;
-            crate::clock::now().max(ledger.meta().last)
-        } else {
-            time
-        };
+        let time = self.wall.max(ledger.meta().last);
         match ledger.decide(time, checked) {
             Decided::Again(first) => Ok(Released::Entry(first)),
             Decided::Heard => Ok(Released::Heard),
@@ -252,7 +255,7 @@ impl Writer {
         checked: &Checked,
         batch: &mut Batch,
     ) -> Result<(), Halted> {
-        let time = crate::clock::now().max(ledger.meta().last);
+        let time = self.wall.max(ledger.meta().last);
         if time.date() > ledger.day()
             && !matches!(checked.submission().command, Command::TurnDay(..))
         {
@@ -271,7 +274,7 @@ impl Writer {
     }
 
     fn turn_day(&mut self, ledger: &mut Ledger, batch: &mut Batch) -> Result<(), Halted> {
-        let date = crate::clock::now().max(ledger.meta().last).date();
+        let date = self.wall.max(ledger.meta().last).date();
         if date <= ledger.day() {
             return Ok(());
         }
@@ -341,13 +344,14 @@ impl Writer {
         batch.snapshot = Some(Snapshot::take(ledger, &self.tree));
     }
 
-    /// The last batch before a stop in order: the state hash, and a snapshot behind it.
+    /// The last batch before a stop in order: the state hash, and a snapshot behind it. While the
+    /// clock is doubtful it is empty, as every batch is.
     fn closing(&mut self) -> Result<Batch, Halted> {
         let shared = Arc::clone(&self.shared);
         let mut ledger = shared.ledger.write().unwrap_or_else(PoisonError::into_inner);
         let mut batch =
             Batch { entries: Vec::new(), checkpoint: None, releases: Vec::new(), snapshot: None };
-        if ledger.meta().next > self.hashed_at {
+        if ledger.meta().next > self.hashed_at && !self.doubts_clock(&ledger) {
             self.take_snapshot(&ledger, &mut batch);
             self.write_hash(&mut ledger, &mut batch)?;
             self.seal(&mut batch);
