@@ -1,8 +1,6 @@
 //! One furnished town as a process: a shop with a terminal, a programme, residents who have
 //! points and have shown who they are.
 
-#![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
-
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -2,8 +2,6 @@
 //!
 //! `JICHI_ROUNDS` is how often the node is killed.
 
-#![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,

@@ -186,6 +186,10 @@ impl Writer {
     fn doubts_clock(&mut self, ledger: &Ledger) -> bool {
         let reading = Reading::now();
         self.wall = reading.wall;
+        let confirmed = self.shared.flags.clock_confirmed.lock();
+        if let Some(by) = confirmed.unwrap_or_else(PoisonError::into_inner).take() {
+            self.clock.confirm(reading, Some(ledger.meta().last), &by);
+        }
         let doubtful = self.clock.observe(reading, Some(ledger.meta().last)).is_err();
         self.shared.flags.clock_doubtful.store(doubtful, Ordering::Relaxed);
         doubtful

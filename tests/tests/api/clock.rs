@@ -89,6 +89,15 @@ fn a_jump_of_the_clock_stops_writing_until_the_node_starts_with_a_right_one() {
     let before = town.durable();
     expect_code(&set_shop(&town), 503, "clock_doubtful");
     assert_eq!(town.durable(), before);
+    // An operator looks, and says that NTP is right too.
+    let words = json!({"ntp": "synchronised"});
+    let confirm = |login: &str| {
+        let officer = town.officer(login);
+        officer.post("/v1/clock/confirmations", None, &words).expect("an answer")
+    };
+    expect_code(&confirm("maker"), 403, "forbidden_role");
+    assert_eq!(confirm("approver").status, 204);
+    assert_eq!(set_shop(&town).status, 200, "it writes again");
 }
 
 fn set_shop(town: &Furnished) -> Reply {
