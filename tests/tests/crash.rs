@@ -4,7 +4,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
+    env, fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -15,9 +18,10 @@ use jichi::client::{Client, Reply};
 use jichi_protocol::id::PaymentId;
 use jichi_tests::town::{
     Person, Request, Signed, Till, Town, audit_is_sound, balance, checkpoint_of, expect_equal,
-    grant, random_below,
+    grant, jichi_program, random_below,
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Residents, each with a thread that acts for it.
 const PEOPLE: u32 = 8;
@@ -86,13 +90,32 @@ struct Counts {
     reads: usize,
 }
 
+/// A program in the place of `jichi` whose every write begins 4 ms late. SIGKILL leaves what was
+/// written in the page cache, so only between an answer and its write could anything be lost:
+/// this makes that time long enough to be hit.
+fn slow_disk(dir: &Path) -> anyhow::Result<PathBuf> {
+    let strace = Command::new("strace").arg("-V").output();
+    ensure!(strace.is_ok(), "strace is needed: apt-get install strace");
+    let wrapper = dir.join("jichi-on-a-slow-disk");
+    // With -D the node is the child, and the tracer its descendant.
+    let script = format!(
+        "#!/bin/sh\nexec strace -D -f -qq -o /dev/null -e trace=pwrite64 \
+         -e inject=pwrite64:delay_enter=4000 '{}' \"$@\"\n",
+        jichi_program().display()
+    );
+    fs::write(&wrapper, script)?;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    Ok(wrapper)
+}
+
 #[test]
 fn an_acknowledged_operation_survives_sigkill() -> anyhow::Result<()> {
     let rounds = match env::var("JICHI_ROUNDS") {
         Ok(text) => text.parse().context("JICHI_ROUNDS is a number")?,
         Err(_) => 20,
     };
-    let mut town = Town::furnished(PEOPLE, POINTS)?;
+    let dir = TempDir::new()?;
+    let mut town = Town::furnished_by(&slow_disk(dir.path())?, PEOPLE, POINTS, &|_| Ok(()))?;
     let mut accounts = Vec::new();
     for person in town.people.clone() {
         let signed = town.sign_in(&person)?;
