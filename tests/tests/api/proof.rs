@@ -117,19 +117,25 @@ fn the_audit_of_a_running_node_finds_it_sound() {
     let key_file = town.node().dir.join("log.vkey");
     fs::write(&key_file, format!("{}\n", log_key(&town))).expect("a file");
     let staff = format!("http://{}", town.node().addresses.staff);
-    let audit = |login: &str| {
+    let session = |login: &str| {
         let body = serde_json::json!({"login": login, "password": OFFICER_PASSWORD});
         let client = jichi::client::Client::new(&staff);
         let session = client.post("/v1/staff/sessions", None, &body).expect("an answer");
-        let token = text(&session.ok().expect("a session"), "token");
-        let arguments = ["audit", "verify", &staff, "--token", &token, "--key-file"];
+        text(&session.ok().expect("a session"), "token")
+    };
+    let audit = |token: &str| {
+        let arguments = ["audit", "verify", &staff, "--token", token, "--key-file"];
         let ran = Command::new(jichi_program()).args(arguments).arg(&key_file).output();
         let ran = ran.expect("jichi runs");
-        (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
+        let said = [ran.stdout, ran.stderr].concat();
+        (ran.status.code(), String::from_utf8_lossy(&said).into_owned())
     };
-    let (code, said) = audit("approver");
+    let (code, said) = audit(&session("approver"));
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = audit("maker");
+    // One token of 64 begins like an option.
+    let (code, said) = audit("-no-such-token");
+    assert_eq!(code, Some(3), "{said}");
+    let (code, said) = audit(&session("maker"));
     assert_eq!(code, Some(3), "only auditors get entries: {said}");
 }
 

@@ -70,7 +70,7 @@ struct Trust {
     known: Vec<PathBuf>,
     /// What a node gave to the auditor who signed in. Other users of this machine may see it;
     /// prefer --token-file.
-    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", allow_hyphen_values = true)]
     token: Option<String>,
     /// A file that holds the token.
     #[arg(long, value_name = "FILE")]
