@@ -2,7 +2,7 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{Method, header, request::Parts},
+    http::{Method, request::Parts},
 };
 use jichi_protocol::{date::Time, id::AccountId};
 
@@ -43,12 +43,7 @@ fn carried(parts: &Parts) -> Result<Carried, Problem> {
     let carried = Carried::by(&parts.headers).ok_or(EdgeProblem::Unauthenticated)?;
     let form_token = parts.headers.get("x-form-token").and_then(|value| value.to_str().ok());
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
-    // Pages check the token that stands in their form themselves.
-    let form = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/x-www-form-urlencoded");
-    if reads || form || carried.may_change(form_token) {
+    if reads || carried.may_change(form_token) {
         Ok(carried)
     } else {
         Err(EdgeProblem::FormTokenInvalid.into())
