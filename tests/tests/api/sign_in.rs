@@ -28,7 +28,9 @@ fn a_cookie_alone_changes_nothing() {
         post("application/json", wrong).expect_problem(403, "form_token_invalid");
     }
     // What a page of another site can send without asking is no command.
-    post("application/x-www-form-urlencoded", None).expect_problem(415, "wrong_content_type");
+    let form = "application/x-www-form-urlencoded";
+    post(form, None).expect_problem(403, "form_token_invalid");
+    post(form, Some(&person.form_token)).expect_problem(415, "wrong_content_type");
     assert_eq!(town.durable(), before);
     let reading = send("GET", &format!("{}/v1/me", base.base()), &[("cookie", &cookie)], None);
     assert_eq!(reading.status, 200, "{}", reading.text);
