@@ -72,6 +72,14 @@ impl Coordinator {
     }
 }
 
+impl Coordinator {
+    /// The key of a company, by the id that it signs its requests under.
+    fn key_of(&self, id: &str) -> Option<PublicKey> {
+        let company: CompanyId = id.parse().ok()?;
+        self.0.companies.get(&company).map(|company| company.key)
+    }
+}
+
 /// The companies of a configuration.
 pub(super) fn companies(config: &Config) -> Result<BTreeMap<CompanyId, Company>, CoordinatorError> {
     let of = |company: &crate::config::CompanyConfig| {
@@ -200,11 +208,7 @@ async fn convert(
     let (head, incoming) = request.into_parts();
     body::check_content_type(&head.headers)?;
     let bytes = body::read(incoming, body::JSON_BYTES_MAX).await?;
-    let key_of = |id: &str| {
-        let company: CompanyId = id.parse().ok()?;
-        parts.companies.get(&company).map(|company| company.key)
-    };
-    let signed_by = parts.gate.verify(&head, &bytes, clock::now(), key_of)?;
+    let signed_by = parts.gate.verify(&head, &bytes, clock::now(), |id| coordinator.key_of(id))?;
     let wanted: ConversionBody = body::parse(&bytes)?;
     let conversion = wanted.conversion()?;
     let statement = &conversion.statement;
@@ -253,11 +257,7 @@ async fn decided(
 ) -> Result<Response, Problem> {
     let parts = &coordinator.0;
     let (head, _) = request.into_parts();
-    let key_of = |id: &str| {
-        let company: CompanyId = id.parse().ok()?;
-        parts.companies.get(&company).map(|company| company.key)
-    };
-    let signed_by = parts.gate.verify(&head, &[], clock::now(), key_of)?;
+    let signed_by = parts.gate.verify(&head, &[], clock::now(), |id| coordinator.key_of(id))?;
     if signed_by.key_id() != company {
         return Err(EdgeProblem::NotFound.into());
     }
