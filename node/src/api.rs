@@ -16,3 +16,20 @@ pub mod refusal;
 pub mod resident;
 pub mod rules;
 pub mod view;
+// Programmes and grants.
+
+// Bulk grants, claim slips, group applications.
+
+// Conversions, payments, life of an account.
+
+// Street cards.
+
+// Vouchers.
+
+// Printed tickets.
+
+// Orders and pledges.
+
+// Payout.
+
+// Moving in.

@@ -15,7 +15,6 @@ use std::sync::{
 };
 
 use jichi_protocol::{
-    command::Command,
     entry::{Entry, StoredEntry, Submission},
     id::{AccountId, ChannelNumber, EntryIndex, TownId},
     ledger::{Checked, Ledger},
@@ -285,41 +284,8 @@ pub fn concerned(entry: &Entry) -> Vec<AccountId> {
             }
         }
     }
-    if let Some(account) = account_of(&entry.submission.command) {
+    if let Some(account) = entry.submission.command.account() {
         note(account);
     }
     accounts
-}
-
-/// The account that a command names itself.
-fn account_of(command: &Command) -> Option<AccountId> {
-    match command {
-        Command::OpenAccount(_, opening) => Some(opening.account),
-        Command::SetAccountState(_, change) => Some(change.account),
-        Command::LinkCompany(_, link) => Some(link.account),
-        Command::SetPreset(_, setting) => Some(setting.account),
-        Command::IssueHandle(_, issue) => Some(issue.account),
-        Command::Grant(_, private) | Command::ProposeGrant(_, private) => Some(private.account),
-        Command::Pay(_, payer) => Some(payer.account),
-        Command::PickTown(_, pick) => Some(pick.account),
-        Command::Offer(_, private) => Some(private.account),
-        Command::OpenTown(..)
-        | Command::TakeDirectory(..)
-        | Command::TakeCatalogue(..)
-        | Command::SetProgramme(..)
-        | Command::SetTerms(..)
-        | Command::TakeAgreement(..)
-        | Command::SetMerchant(..)
-        | Command::SetTerminal(..)
-        | Command::DecideProposal(..)
-        | Command::Void(..)
-        | Command::Refund(..)
-        | Command::TurnDay(..)
-        | Command::Lapse(..)
-        | Command::Convert(..)
-        | Command::SweepUnassigned(..)
-        | Command::HandleEnvelope(..)
-        | Command::Withdraw(..)
-        | Command::HashState(..) => None,
-    }
 }

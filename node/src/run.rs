@@ -143,10 +143,28 @@ async fn serve_town(
     let public = page::routes().merge(api::resident::routes()).merge(api::log::public_routes());
     let staff =
         api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
+    let terminal = api::payment::routes();
+    // Programmes and grants.
+
+    // Bulk grants, claim slips, group applications.
+
+    // Conversions, payments, life of an account.
+
+    // Street cards.
+
+    // Vouchers.
+
+    // Printed tickets.
+
+    // Orders and pledges.
+
+    // Payout.
+
+    // Moving in.
     let mut bound = Vec::new();
     let wanted = [
         (Some(listen.public), public, "public"),
-        (listen.terminal, api::payment::routes(), "terminal"),
+        (listen.terminal, terminal, "terminal"),
         (listen.staff, staff, "staff"),
         (Some(listen.metrics), api::health::routes(), "metrics"),
     ];

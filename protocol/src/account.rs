@@ -2,7 +2,10 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::{CompanyId, MerchantId, ProgrammeId, TownId};
+use crate::id::{
+    BulkId, CompanyId, DeskId, ImportId, MerchantId, ProgrammeId, RunId, SchemeId, SiteId, TownId,
+    VoucherKindId,
+};
 
 /// An account that holds no lots. What residents hold stands in lots instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -37,6 +40,57 @@ pub enum Account {
     /// Came back to an account that is closed.
     #[n(9)]
     Unclaimed,
+    /// Taken by a shop, in a closed payout run.
+    #[n(10)]
+    Payable(#[n(0)] MerchantId, #[n(1)] RunId),
+    /// Paid to a shop by bank transfer.
+    #[n(11)]
+    PaidOut(#[n(0)] MerchantId),
+    /// What a street's association has given.
+    #[n(12)]
+    Association(#[n(0)] SchemeId),
+    /// Reserved by an open file of bulk grants.
+    #[n(13)]
+    Bulk(#[n(0)] BulkId),
+    /// Vouchers that are issued and not yet redeemed.
+    #[n(14)]
+    Voucher(#[n(0)] VoucherKindId),
+    /// Printed tickets that are issued and not yet redeemed.
+    #[n(15)]
+    Ticket,
+    /// A charge of a street's card on its way; the lots are kept.
+    #[n(16)]
+    LocalCardPending(#[n(0)] SchemeId),
+    /// Charges that were confirmed: owed to the association as to a shop.
+    #[n(17)]
+    LocalCard(#[n(0)] SchemeId),
+    /// Reserved for orders or pledges at a site.
+    #[n(18)]
+    Hold(#[n(0)] SiteId),
+    /// Yen taken in cash for premium vouchers.
+    #[n(19)]
+    Cash(#[n(0)] DeskId),
+    /// What the town bears.
+    #[n(20)]
+    Loss(#[n(0)] LossCause),
+    /// Put right by two officers; it stands on either side.
+    #[n(21)]
+    Correction,
+    /// Held by residents in a former system, and taken over.
+    #[n(22)]
+    Opening(#[n(0)] ImportId),
+}
+
+/// Why the town bears a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LossCause {
+    /// A restore from a backup lost entries.
+    #[n(0)]
+    Restore,
+    /// A shop took a double of a ticket or voucher in good faith.
+    #[n(1)]
+    Double,
 }
 
 /// What kind of points lapsed.
@@ -68,20 +122,40 @@ pub enum Side {
 
 impl Account {
     /// The side on which the account's balance stands; on the other one it would be negative,
-    /// and no account here may be.
+    /// and none may be but those of [`Account::stands_on_either_side`].
     #[must_use]
     pub const fn normal_side(&self) -> Side {
         match self {
-            Self::MerchantClaim(_) | Self::Programme(_) | Self::Partner(_) | Self::OwedBy(_) => {
-                Side::Debit
-            }
+            Self::MerchantClaim(_)
+            | Self::Programme(_)
+            | Self::Partner(_)
+            | Self::OwedBy(_)
+            | Self::Association(_)
+            | Self::Cash(_)
+            | Self::Loss(_)
+            | Self::Correction
+            | Self::Opening(_) => Side::Debit,
             Self::Unassigned(_)
             | Self::Merchant(_)
             | Self::Transit(_)
             | Self::OwedTo(_)
             | Self::Lapsed(_)
-            | Self::Unclaimed => Side::Credit,
+            | Self::Unclaimed
+            | Self::Payable(..)
+            | Self::PaidOut(_)
+            | Self::Bulk(_)
+            | Self::Voucher(_)
+            | Self::Ticket
+            | Self::LocalCardPending(_)
+            | Self::LocalCard(_)
+            | Self::Hold(_) => Side::Credit,
         }
+    }
+
+    /// Whether the account may stand on the other side, too.
+    #[must_use]
+    pub const fn stands_on_either_side(&self) -> bool {
+        matches!(self, Self::Correction)
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod fact;
 mod points;
+mod proposed;
+mod till;
 
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -16,13 +18,15 @@ pub use points::{
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
     WithdrawShared,
 };
+pub use proposed::Proposed;
+pub use till::TillSigned;
 
 use crate::{
     agreement::SignedAgreement,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
-    id::{OfficerId, PaymentId},
+    id::{AccountId, OfficerId, PaymentId},
     programme::Programme,
     terms::TownTerms,
 };
@@ -31,9 +35,23 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Nothing {}
 
-/// Implements the enum, its numbers and its two halves.
+/// Implements the enum, its numbers and its two halves. A line says the number, the parts, on whose
+/// word the command stands (a variant of [`Basis`]), and, where it names one, whose account it
+/// concerns.
 macro_rules! commands {
-    ($($(#[$doc:meta])* $number:literal $name:ident($shared:ty, $private:ty),)*) => {
+    (@account $shared:ident $private:ident) => {{
+        let _ = ($shared, $private);
+        None
+    }};
+    (@account $shared:ident $private:ident |$s:pat_param, $p:pat_param| $account:expr) => {{
+        let ($s, $p) = ($shared, $private);
+        Some($account)
+    }};
+    ($(
+        $(#[$doc:meta])*
+        $number:literal $name:ident($shared:ty, $private:ty): $basis:ident
+        $(of |$s:pat_param, $p:pat_param| $account:expr)?,
+    )*) => {
         /// What is asked of the ledger: the part that may be shared, and the private one.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Command {
@@ -41,6 +59,10 @@ macro_rules! commands {
         }
 
         impl Command {
+            /// The number and the name of every kind, in the order of the numbers.
+            pub const KINDS: &'static [(u16, &'static str)] =
+                &[$(($number, stringify!($name))),*];
+
             /// The number of the kind in the journal.
             #[must_use]
             pub const fn kind(&self) -> u16 {
@@ -51,6 +73,24 @@ macro_rules! commands {
             #[must_use]
             pub const fn kind_name(&self) -> &'static str {
                 match self { $(Self::$name(..) => stringify!($name),)* }
+            }
+
+            /// On whose word it stands.
+            #[must_use]
+            pub fn basis(&self) -> Basis<'_> {
+                match self {
+                    $(Self::$name(shared, private) => basis!($basis shared private),)*
+                }
+            }
+
+            /// The account that the command itself names, if it is about one.
+            #[must_use]
+            pub const fn account(&self) -> Option<AccountId> {
+                match self {
+                    $(Self::$name(shared, private) => {
+                        commands!(@account shared private $(|$s, $p| $account)?)
+                    })*
+                }
             }
 
             /// The canonical bytes of the part that may be shared.
@@ -87,63 +127,122 @@ macro_rules! commands {
     };
 }
 
+/// The basis of a command, out of its shared part where that says it.
+macro_rules! basis {
+    (Node $shared:ident $private:ident) => {{
+        let _ = ($shared, $private);
+        Basis::Node
+    }};
+    (Rule $shared:ident $private:ident) => {{
+        let _ = ($shared, $private);
+        Basis::Rule
+    }};
+    (Peer $shared:ident $private:ident) => {{
+        let _ = $shared;
+        Basis::Peer($private)
+    }};
+    ($name:ident $shared:ident $private:ident) => {{
+        let _ = $private;
+        Basis::$name($shared)
+    }};
+}
+
+/// On whose word a command stands: whose signature has to be in it, if anybody's.
+#[derive(Clone, Copy)]
+pub enum Basis<'a> {
+    /// A terminal signed it.
+    Till(&'a dyn TillSigned),
+    /// A company signed it.
+    Company(&'a SignedConversion),
+    /// Another town signed it.
+    Peer(&'a Received),
+    /// Two towns signed it.
+    Towns(&'a SignedAgreement),
+    /// The directory's author signed it.
+    Directory(&'a DirectoryPart),
+    /// A rule makes it: replay finds it again.
+    Rule,
+    /// The node asserts that an officer or a holder asked, signed in at the node.
+    Node,
+}
+
 commands! {
     /// The first entry of a log.
-    0 OpenTown(TownOpening, Nothing),
+    0 OpenTown(TownOpening, Nothing): Rule,
     /// A version of the directory, as far as it decides; in parts where it is large.
-    1 TakeDirectory(DirectoryPart, Nothing),
+    1 TakeDirectory(DirectoryPart, Nothing): Directory,
     /// A version of the catalogue.
-    2 TakeCatalogue(Catalogue, ByOfficer),
+    2 TakeCatalogue(Catalogue, ByOfficer): Node,
     /// A programme, new or changed.
-    3 SetProgramme(Programme, ByOfficer),
+    3 SetProgramme(Programme, ByOfficer): Node,
     /// The town's own rules.
-    4 SetTerms(TownTerms, ByOfficer),
+    4 SetTerms(TownTerms, ByOfficer): Node,
     /// An agreement with another town.
-    5 TakeAgreement(SignedAgreement, ByOfficer),
+    5 TakeAgreement(SignedAgreement, ByOfficer): Towns,
     /// A new account.
-    6 OpenAccount(Nothing, AccountOpening),
+    6 OpenAccount(Nothing, AccountOpening): Node of |_, own| own.account,
     /// Freezes, opens again.
-    7 SetAccountState(Nothing, AccountStateChange),
+    7 SetAccountState(Nothing, AccountStateChange): Node of |_, own| own.account,
     /// A shop, new or changed.
-    8 SetMerchant(MerchantSetting, ByOfficer),
+    8 SetMerchant(MerchantSetting, ByOfficer): Node,
     /// A terminal, new or changed.
-    9 SetTerminal(TerminalSetting, ByOfficer),
+    9 SetTerminal(TerminalSetting, ByOfficer): Node,
     /// A holder links a company's ID.
-    10 LinkCompany(Nothing, CompanyLink),
+    10 LinkCompany(Nothing, CompanyLink): Node of |_, own| own.account,
     /// The town that unassigned points go to by themselves.
-    11 SetPreset(Nothing, PresetSetting),
+    11 SetPreset(Nothing, PresetSetting): Node of |_, own| own.account,
     /// A handle under which another town may send points to an account.
-    12 IssueHandle(Nothing, HandleIssue),
+    12 IssueHandle(Nothing, HandleIssue): Node of |_, own| own.account,
     /// A grant.
-    13 Grant(GrantShared, GrantPrivate),
+    13 Grant(GrantShared, GrantPrivate): Node of |_, own| own.account,
     /// A grant that waits for a second officer.
-    14 ProposeGrant(GrantShared, GrantPrivate),
+    14 ProposeGrant(GrantShared, GrantPrivate): Node of |_, own| own.account,
     /// The second officer's word.
-    15 DecideProposal(Nothing, ProposalDecision),
+    15 DecideProposal(Nothing, ProposalDecision): Node,
     /// A payment at a shop.
-    16 Pay(SignedPayment, Payer),
+    16 Pay(SignedPayment, Payer): Till of |_, payer| payer.account,
     /// The void of a payment.
-    17 Void(SignedVoid, Nothing),
+    17 Void(SignedVoid, Nothing): Till,
     /// The refund of a payment.
-    18 Refund(SignedRefund, Nothing),
+    18 Refund(SignedRefund, Nothing): Till,
     /// The business date turns.
-    19 TurnDay(DayTurn, Nothing),
+    19 TurnDay(DayTurn, Nothing): Rule,
     /// A slice of lots that lapsed.
-    20 Lapse(DayTurn, Nothing),
+    20 Lapse(DayTurn, Nothing): Rule,
     /// A company's conversion.
-    21 Convert(SignedConversion, Nothing),
+    21 Convert(SignedConversion, Nothing): Company,
     /// The holder chooses the own town for converted points.
-    22 PickTown(Nothing, Pick),
+    22 PickTown(Nothing, Pick): Node of |_, own| own.account,
     /// Converted points go to the preset town by themselves.
-    23 SweepUnassigned(DayTurn, Sweep),
+    23 SweepUnassigned(DayTurn, Sweep): Rule,
     /// Points leave for another town.
-    24 Offer(OfferShared, OfferPrivate),
+    24 Offer(OfferShared, OfferPrivate): Node of |_, own| own.account,
     /// A message of another town, with all it decides.
-    25 HandleEnvelope(Nothing, Received),
+    25 HandleEnvelope(Nothing, Received): Peer,
     /// Asks another town to refuse an offer that it has not answered.
-    26 Withdraw(WithdrawShared, ByActor),
+    26 Withdraw(WithdrawShared, ByActor): Node,
     /// The hash of the whole state.
-    27 HashState(StateHash, Nothing),
+    27 HashState(StateHash, Nothing): Rule,
+    /// What needs a second officer, and waits for that officer's word in `DecideProposal`.
+    28 Propose(Nothing, Proposed): Node,
+
+    // Programmes and grants: 30 to 39.
+
+    // Bulk grants, claim slips, group applications: 40 to 49.
+
+    // Conversions, payments, life of an account: 50 to 64.
+
+    // Street cards: 65 to 74.
+
+    // Vouchers: 75 to 89.
+
+    // Printed tickets: 90 to 99.
+
+    // Orders and pledges: 100 to 109.
+
+    // Payout: 110 to 119.
+
+    // Moving in: 120 to 124.
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -192,8 +291,36 @@ pub struct StateHash {
     pub hash: Digest,
 }
 
-/// The payment that a command is about, if it is about one.
 impl Command {
+    /// Whether what it makes is named by its operation key, so that it must have a client's.
+    #[must_use]
+    pub const fn is_named_by_its_key(&self) -> bool {
+        matches!(
+            self,
+            Self::ProposeGrant(..) | Self::Propose(..) // Programmes and grants.
+
+                                                       // Bulk grants, claim slips, group applications.
+
+                                                       // Conversions, payments, life of an account.
+
+                                                       // Vouchers.
+
+                                                       // Moving in.
+        )
+    }
+
+    /// Whether it is done only by a second officer's word about a [`Proposed`].
+    #[must_use]
+    pub const fn needs_two_officers(&self) -> bool {
+        let _ = self;
+        // Bulk grants, claim slips, group applications.
+
+        // Conversions, payments, life of an account.
+
+        // Moving in.
+        false
+    }
+
     /// The payment that a payment makes, a void or a refund names.
     #[must_use]
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind is about no payment")]

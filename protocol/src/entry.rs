@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     codec::{self, Malformed},
-    command::Command,
+    command::{Basis, Command},
     date::Time,
     digest::Digest,
     envelope::Envelope,
@@ -53,41 +53,33 @@ impl Submission {
     /// operation, under whatever key somebody else sends it again.
     #[must_use]
     pub fn key_fits(&self) -> bool {
-        let client = |named: &ClientKey| self.key == Some(OperationKey::Client(*named));
-        match &self.command {
-            Command::Pay(signed, _) => client(&signed.intent.key),
-            Command::Void(signed, _) => client(&signed.intent.key),
-            Command::Refund(signed, _) => client(&signed.intent.key),
-            // The proposal is named by its key.
-            Command::ProposeGrant(..) => matches!(self.key, Some(OperationKey::Client(_))),
-            Command::Convert(signed, _) => {
+        let client = |named: &ClientKey| self.client_key() == Some(named);
+        match self.command.basis() {
+            Basis::Till(signed) => client(&signed.key()),
+            Basis::Company(signed) => {
                 let (company, reference) = (signed.statement.company, &signed.statement.reference);
                 matches!(&self.key, Some(OperationKey::Company { company: by, reference: named })
                     if *by == company && named == reference)
             }
-            Command::OpenTown(..)
-            | Command::TakeDirectory(..)
-            | Command::TakeCatalogue(..)
-            | Command::SetProgramme(..)
-            | Command::SetTerms(..)
-            | Command::TakeAgreement(..)
-            | Command::OpenAccount(..)
-            | Command::SetAccountState(..)
-            | Command::SetMerchant(..)
-            | Command::SetTerminal(..)
-            | Command::LinkCompany(..)
-            | Command::SetPreset(..)
-            | Command::IssueHandle(..)
-            | Command::Grant(..)
-            | Command::DecideProposal(..)
-            | Command::TurnDay(..)
-            | Command::Lapse(..)
-            | Command::PickTown(..)
-            | Command::SweepUnassigned(..)
-            | Command::Offer(..)
-            | Command::HandleEnvelope(..)
-            | Command::Withdraw(..)
-            | Command::HashState(..) => true,
+            Basis::Peer(_) | Basis::Towns(_) | Basis::Directory(_) | Basis::Rule => true,
+            Basis::Node => !self.command.is_named_by_its_key() || self.client_key().is_some(),
+        }
+    }
+}
+
+impl Submission {
+    /// The client's key, if it has one.
+    #[must_use]
+    pub const fn client_key(&self) -> Option<&ClientKey> {
+        match &self.key {
+            Some(OperationKey::Client(key)) => Some(key),
+            Some(
+                OperationKey::Line { .. }
+                | OperationKey::Company { .. }
+                | OperationKey::Channel { .. }
+                | OperationKey::Job { .. },
+            )
+            | None => None,
         }
     }
 }

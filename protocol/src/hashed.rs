@@ -14,8 +14,8 @@ use crate::{
     codec,
     digest::Digest,
     id::{
-        AccountId, ConversionId, Handle, MerchantId, ProgrammeId, ProposalId, TerminalId, TownId,
-        TransferId,
+        AccountId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId, RunId,
+        SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
 
@@ -239,7 +239,12 @@ bucketed_as_one!(
     TownId,
     Account,
     ProposalId,
-    CatalogueVersion
+    CatalogueVersion,
+    SchemeId,
+    VoucherKindId,
+    SiteId,
+    DeskId,
+    RunId
 );
 
 #[cfg(test)]

@@ -224,6 +224,19 @@ bytes_id!(
     ConversionId, 16
 );
 
+bytes_id!(
+    /// A file of bulk grants. Equals the operation key that opened it.
+    BulkId, 16
+);
+bytes_id!(
+    /// An order's or a pledge's hold. Equals the operation key that made it.
+    HoldId, 16
+);
+bytes_id!(
+    /// An import from a town's former system. Equals the operation key that opened it.
+    ImportId, 16
+);
+
 /// A small number that the node gives out, in order.
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident, $inner:ty) => {
@@ -277,6 +290,27 @@ number_id!(
 number_id!(
     /// The place of a message in one direction of a channel, from 1.
     ChannelNumber, u64
+);
+
+number_id!(
+    /// A payout run, counted by the town.
+    RunId, u32
+);
+number_id!(
+    /// A street's scheme: its association, its card, its rewards.
+    SchemeId, u32
+);
+number_id!(
+    /// A kind of voucher (商品券) in the town's catalogue.
+    VoucherKindId, u32
+);
+number_id!(
+    /// A site that takes points online: a shop's or a crowdfunding's.
+    SiteId, u32
+);
+number_id!(
+    /// A desk that sells, prints and exchanges.
+    DeskId, u32
 );
 
 impl EntryIndex {

@@ -7,7 +7,10 @@ use crate::{
     date::{BusinessDate, Time},
     digest::Digest,
     hashed::Bucketed,
-    id::{ChannelNumber, CompanyId, CompanyReference, Generation, NotAnId, PaymentId, TownId},
+    id::{
+        BulkId, ChannelNumber, CompanyId, CompanyReference, Generation, HoldId, ImportId, NotAnId,
+        PaymentId, TownId,
+    },
 };
 
 /// How far back a client's key may lie (architecture, Idempotency).
@@ -58,6 +61,24 @@ impl ClientKey {
     #[must_use]
     pub const fn payment(&self) -> PaymentId {
         PaymentId(self.0)
+    }
+
+    /// The hold that this key makes.
+    #[must_use]
+    pub const fn hold(&self) -> HoldId {
+        HoldId(self.0)
+    }
+
+    /// The file of bulk grants that this key opens.
+    #[must_use]
+    pub const fn bulk(&self) -> BulkId {
+        BulkId(self.0)
+    }
+
+    /// The import that this key opens.
+    #[must_use]
+    pub const fn import(&self) -> ImportId {
+        ImportId(self.0)
     }
 }
 
@@ -131,7 +152,7 @@ macro_rules! bucketed_by_time {
     )*};
 }
 
-bucketed_by_time!(ClientKey, PaymentId);
+bucketed_by_time!(ClientKey, PaymentId, HoldId, BulkId, ImportId);
 
 /// What the node does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -149,6 +170,15 @@ pub enum JobKind {
     /// Writes the state hash down.
     #[n(3)]
     StateHash,
+    // Bulk grants, claim slips, group applications: 10 to 14.
+
+    // Vouchers: 15 to 19.
+
+    // Printed tickets: 20 to 24.
+
+    // Orders and pledges: 25 to 29.
+
+    // Payout: 30 to 34.
 }
 
 /// The key of an operation. The same key with the same content gives the first answer again.

@@ -10,9 +10,29 @@ mod grant;
 mod lapse;
 mod look;
 mod payment;
+mod jobs;
+mod propose;
 mod refund;
+mod shop;
 mod state;
 mod transfer;
+// Programmes and grants.
+
+// Bulk grants, claim slips, group applications.
+
+// Conversions, payments, life of an account.
+
+// Street cards.
+
+// Vouchers.
+
+// Printed tickets.
+
+// Orders and pledges.
+
+// Payout.
+
+// Moving in.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +40,7 @@ pub use books::Trial;
 pub use check::Checked;
 pub use conversion::conversion_id;
 pub use refund::RefundPreview;
+pub use shop::{DayTally, Shop, Taken};
 pub use state::{
     Balance, Conversion, Converted, Grants, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
 };
@@ -29,7 +50,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -41,6 +62,7 @@ use crate::{
         ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
+    points::Points,
     posting::Postings,
     programme::Programme,
     refusal::Refusal,
@@ -78,6 +100,27 @@ pub struct Ledger {
     incoming: Hashed<TransferId, Incoming>,
     client_keys: Hashed<ClientKey, KeyUse>,
     company_keys: Hashed<Digest, KeyUse>,
+    /// What each shop took, by day, as far as no closed run holds it.
+    shops: Hashed<MerchantId, Shop>,
+    /// What waits for a second officer, but for grants.
+    proposed: Hashed<ProposalId, Proposed>,
+    // Programmes and grants.
+
+    // Bulk grants, claim slips, group applications.
+
+    // Conversions, payments, life of an account.
+
+    // Street cards.
+
+    // Vouchers.
+
+    // Printed tickets.
+
+    // Orders and pledges.
+
+    // Payout.
+
+    // Moving in.
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire on a day.
@@ -86,6 +129,7 @@ pub struct Ledger {
     due: BTreeSet<(BusinessDate, ConversionId)>,
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
+    // Derived, by area.
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -217,7 +261,14 @@ impl Ledger {
     }
 
     fn plan(&self, time: Time, submission: &Submission) -> Result<Plan, Refusal> {
-        match &submission.command {
+        if submission.command.needs_two_officers() {
+            return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });
+        }
+        self.plan_command(time, &submission.command)
+    }
+
+    fn plan_command(&self, time: Time, command: &Command) -> Result<Plan, Refusal> {
+        match command {
             Command::OpenTown(..) => Err(Refusal::Exists),
             Command::TakeDirectory(part, _) => self.plan_directory(time, part),
             Command::TakeCatalogue(catalogue, _) => self.plan_catalogue(catalogue),
@@ -233,7 +284,7 @@ impl Ledger {
             Command::IssueHandle(_, issue) => self.plan_handle(issue),
             Command::Grant(shared, private) => self.plan_grant(shared, private),
             Command::ProposeGrant(shared, private) => self.plan_proposal(shared, private),
-            Command::DecideProposal(_, decision) => self.plan_decision(decision),
+            Command::DecideProposal(_, decision) => self.plan_decision(time, decision),
             Command::Pay(signed, payer) => self.plan_payment(&signed.intent, payer),
             Command::Void(signed, _) => self.plan_void(time, &signed.intent),
             Command::Refund(signed, _) => self.plan_refund(&signed.intent),
@@ -246,6 +297,24 @@ impl Ledger {
             Command::HandleEnvelope(_, received) => self.plan_envelope(&received.envelope),
             Command::Withdraw(shared, _) => self.plan_withdraw(shared.transfer),
             Command::HashState(state, _) => self.plan_hash(state.hash),
+            Command::Propose(_, proposed) => self.plan_propose(time, proposed),
+            // Programmes and grants.
+
+            // Bulk grants, claim slips, group applications.
+
+            // Conversions, payments, life of an account.
+
+            // Street cards.
+
+            // Vouchers.
+
+            // Printed tickets.
+
+            // Orders and pledges.
+
+            // Payout.
+
+            // Moving in.
         }
     }
 
@@ -262,7 +331,7 @@ impl Ledger {
         }
         if let Outcome::Done(effect) = &entry.outcome {
             self.apply_postings(&effect.postings)?;
-            self.apply_command(entry, effect)?;
+            self.apply_command(entry, &entry.submission.command, effect)?;
         }
         self.remember_key(entry);
         self.meta.next = entry.index.next();
@@ -270,8 +339,13 @@ impl Ledger {
         Ok(())
     }
 
-    fn apply_command(&mut self, entry: &Entry, effect: &Effect) -> Result<(), Broken> {
-        match &entry.submission.command {
+    fn apply_command(
+        &mut self,
+        entry: &Entry,
+        command: &Command,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
+        match command {
             Command::OpenTown(..) => return Err(Broken::Opening),
             Command::TakeDirectory(part, _) => self.apply_directory(part),
             Command::TakeCatalogue(catalogue, _) => {
@@ -308,10 +382,12 @@ impl Ledger {
             Command::ProposeGrant(shared, private) => {
                 self.apply_proposal(entry, shared, private)?;
             }
-            Command::DecideProposal(_, decision) => self.apply_decision(entry.index, decision)?,
+            Command::DecideProposal(_, decision) => {
+                self.apply_decision(entry, decision, effect)?;
+            }
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
             Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
-            Command::Refund(signed, _) => self.apply_refund(&signed.intent)?,
+            Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
             Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
             Command::Lapse(..) | Command::HashState(..) => {}
             Command::Convert(signed, _) => self.apply_conversion(entry.index, &signed.statement)?,
@@ -322,6 +398,24 @@ impl Ledger {
                 self.apply_envelope(entry.index, &received.envelope, effect)?;
             }
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
+            Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
+            // Programmes and grants.
+
+            // Bulk grants, claim slips, group applications.
+
+            // Conversions, payments, life of an account.
+
+            // Street cards.
+
+            // Vouchers.
+
+            // Printed tickets.
+
+            // Orders and pledges.
+
+            // Payout.
+
+            // Moving in.
         }
         Ok(())
     }

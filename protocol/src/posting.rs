@@ -113,6 +113,19 @@ impl Postings {
         ])
     }
 
+    /// The points that stand on the debit side of an account without lots.
+    #[must_use]
+    pub fn taken_from(&self, from: Account) -> Points {
+        let debits = self.0.iter().filter_map(|posting| match posting {
+            Posting::Book { account, side: Side::Debit, points } if *account == from => {
+                Some(*points)
+            }
+            Posting::Book { .. } | Posting::Lots { .. } => None,
+        });
+        // Debits and credits of one entry can be added, so these can.
+        Points::sum(debits).unwrap_or(Points::MAX)
+    }
+
     /// The movements.
     #[must_use]
     pub fn as_slice(&self) -> &[Posting] {

@@ -161,4 +161,21 @@ refusals! {
     56 TooLargeForAnEntry retry "too_large_for_an_entry",
     /// The link is another holder's.
     57 LinkTaken final "link_taken",
+    // Programmes and grants: 60 to 79.
+
+    // Bulk grants, claim slips, group applications: 80 to 99.
+
+    // Conversions, payments, life of an account: 100 to 119.
+
+    // Street cards: 120 to 139.
+
+    // Vouchers: 140 to 159.
+
+    // Printed tickets: 160 to 179.
+
+    // Orders and pledges: 180 to 199.
+
+    // Payout: 200 to 219.
+
+    // Moving in: 220 to 229.
 }

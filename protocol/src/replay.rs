@@ -2,7 +2,7 @@
 
 use crate::{
     codec::Malformed,
-    command::Command,
+    command::{Basis, Command},
     entry::{Effect, Entry, Outcome},
     id::EntryIndex,
     ledger::{Broken, Checked, Decided, Draft, Ledger},
@@ -168,36 +168,15 @@ pub enum Authority {
 impl Command {
     /// On whose word the command rests.
     #[must_use]
-    pub const fn authority(&self) -> Authority {
-        match self {
-            Self::TakeDirectory(..)
-            | Self::TakeAgreement(..)
-            | Self::Pay(..)
-            | Self::Void(..)
-            | Self::Refund(..)
-            | Self::Convert(..)
-            | Self::HandleEnvelope(..) => Authority::Signed,
-            Self::OpenTown(..)
-            | Self::TurnDay(..)
-            | Self::Lapse(..)
-            | Self::SweepUnassigned(..)
-            | Self::HashState(..) => Authority::Rule,
-            Self::TakeCatalogue(..)
-            | Self::SetProgramme(..)
-            | Self::SetTerms(..)
-            | Self::OpenAccount(..)
-            | Self::SetAccountState(..)
-            | Self::SetMerchant(..)
-            | Self::SetTerminal(..)
-            | Self::LinkCompany(..)
-            | Self::SetPreset(..)
-            | Self::IssueHandle(..)
-            | Self::Grant(..)
-            | Self::ProposeGrant(..)
-            | Self::DecideProposal(..)
-            | Self::PickTown(..)
-            | Self::Offer(..)
-            | Self::Withdraw(..) => Authority::NodeAsserted,
+    pub fn authority(&self) -> Authority {
+        match self.basis() {
+            Basis::Till(_)
+            | Basis::Company(_)
+            | Basis::Peer(_)
+            | Basis::Towns(_)
+            | Basis::Directory(_) => Authority::Signed,
+            Basis::Rule => Authority::Rule,
+            Basis::Node => Authority::NodeAsserted,
         }
     }
 }

@@ -30,6 +30,13 @@ pub enum Domain {
     Document,
     /// An agreement between two towns.
     Agreement,
+    // Street cards.
+
+    // Vouchers.
+
+    // Printed tickets.
+
+    // Orders and pledges.
 }
 
 impl Domain {
@@ -45,6 +52,13 @@ impl Domain {
             Self::Envelope => "jichi/envelope/v1",
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
+            // Street cards.
+
+            // Vouchers.
+
+            // Printed tickets.
+
+            // Orders and pledges.
         }
     }
 

@@ -142,7 +142,9 @@ impl Writer {
     fn jobs_due(&self) -> bool {
         let ledger = self.shared.ledger.read().unwrap_or_else(PoisonError::into_inner);
         self.idle_at != Some(ledger.meta().next)
-            && (ledger.lapse_due() || !ledger.overdue_conversions(1).is_empty())
+            && (ledger.lapse_due()
+                || !ledger.overdue_conversions(1).is_empty()
+                || !ledger.due_jobs().is_empty())
     }
 
     /// Decides and applies one batch.
@@ -293,6 +295,9 @@ impl Writer {
         if ledger.lapse_due() {
             let key = OperationKey::Job { kind: JobKind::Lapse, date };
             self.job(ledger, batch, Some(key), Command::Lapse(DayTurn { date }, Nothing {}))?;
+        }
+        for (kind, command) in ledger.due_jobs() {
+            self.job(ledger, batch, Some(OperationKey::Job { kind, date }), command)?;
         }
         let Some(conversion) = ledger.overdue_conversions(1).first().copied() else {
             return Ok(());

@@ -69,6 +69,19 @@ pub const fn book(account: &Account) -> (&'static str, &'static str) {
         Account::OwedBy(_) => ("別の町からの未精算", "claims on other towns"),
         Account::Lapsed(_) => ("失効", "lapsed"),
         Account::Unclaimed => ("受取人のないポイント", "unclaimed"),
+        Account::Payable(..) => ("締め済みの未払分", "payable in closed runs"),
+        Account::PaidOut(_) => ("支払済み", "paid out"),
+        Account::Association(_) => ("商店街団体の付与", "given by associations"),
+        Account::Bulk(_) => ("一括付与の処理中", "reserved by bulk grants"),
+        Account::Voucher(_) => ("未使用の商品券", "vouchers issued"),
+        Account::Ticket => ("未使用のポイント券", "tickets issued"),
+        Account::LocalCardPending(_) => ("チャージ処理中", "charges on the way"),
+        Account::LocalCard(_) => ("チャージ済み", "charges confirmed"),
+        Account::Hold(_) => ("使用予約", "on hold"),
+        Account::Cash(_) => ("現金受領", "cash taken"),
+        Account::Loss(_) => ("損失", "losses"),
+        Account::Correction => ("訂正", "corrections"),
+        Account::Opening(_) => ("移行前残高", "opening balances"),
     }
 }
 

@@ -60,7 +60,11 @@ impl Ledger {
             Side::Credit => &mut balance.credits,
         };
         *sum = sum.plus(points).ok_or(Broken::Balance)?;
-        balance.on(account.normal_side()).map(|_| ()).ok_or(Broken::Balance)
+        if account.stands_on_either_side() || balance.on(account.normal_side()).is_some() {
+            Ok(())
+        } else {
+            Err(Broken::Balance)
+        }
     }
 
     /// What stands in an account without lots, on its normal side.
@@ -77,11 +81,14 @@ impl Ledger {
     pub fn trial(&self) -> Trial {
         let mut trial = Trial { debits: 0, credits: 0 };
         for (account, balance) in self.books.iter() {
+            let on = |side| u128::from(balance.on(side).unwrap_or(Points::ZERO).get());
+            let normal = account.normal_side();
+            if normal == Side::Debit || account.stands_on_either_side() {
+                trial.debits = trial.debits.saturating_add(on(Side::Debit));
+            }
             // A negative balance cannot be here; were it, the sums would differ and show it.
-            let net = u128::from(balance.on(account.normal_side()).unwrap_or(Points::ZERO).get());
-            match account.normal_side() {
-                Side::Debit => trial.debits = trial.debits.saturating_add(net),
-                Side::Credit => trial.credits = trial.credits.saturating_add(net),
+            if normal == Side::Credit || account.stands_on_either_side() {
+                trial.credits = trial.credits.saturating_add(on(Side::Credit));
             }
         }
         for (_, holder) in self.holders.iter() {

@@ -6,7 +6,7 @@ use super::Ledger;
 use crate::{
     account::HolderState,
     codec,
-    command::{Command, InUse},
+    command::{Basis, Command, InUse},
     entry::Submission,
     envelope::Envelope,
     id::TerminalId,
@@ -58,51 +58,25 @@ fn verify(command: &Command, signers: &[PublicKey]) -> Result<(), BadSignature> 
         [key] => Ok(*key),
         _ => Err(BadSignature),
     };
-    match command {
-        Command::Pay(signed, _) => {
-            one()?.verify(Domain::Payment, &codec::encode(&signed.intent), &signed.signature)
+    match command.basis() {
+        Basis::Till(signed) => {
+            one()?.verify(signed.domain(), &signed.statement(), signed.signature())
         }
-        Command::Void(signed, _) => {
-            one()?.verify(Domain::Void, &codec::encode(&signed.intent), &signed.signature)
-        }
-        Command::Refund(signed, _) => {
-            one()?.verify(Domain::Refund, &codec::encode(&signed.intent), &signed.signature)
-        }
-        Command::Convert(signed, _) => {
+        Basis::Company(signed) => {
             one()?.verify(Domain::Conversion, &codec::encode(&signed.statement), &signed.signature)
         }
-        Command::HandleEnvelope(_, received) => {
+        Basis::Peer(received) => {
             let envelope = Envelope::decode(&received.envelope).map_err(|_| BadSignature)?;
             envelope.verify(one()?)
         }
-        Command::TakeAgreement(signed, _) => {
+        Basis::Towns(signed) => {
             let bytes = codec::encode(&signed.agreement);
             let [low, high] = signers else { return Err(BadSignature) };
             low.verify(Domain::Agreement, &bytes, &signed.low.signature)?;
             high.verify(Domain::Agreement, &bytes, &signed.high.signature)
         }
-        Command::TakeDirectory(part, _) => part.statement.verify_under(signers),
-        Command::OpenTown(..)
-        | Command::TakeCatalogue(..)
-        | Command::SetProgramme(..)
-        | Command::SetTerms(..)
-        | Command::OpenAccount(..)
-        | Command::SetAccountState(..)
-        | Command::SetMerchant(..)
-        | Command::SetTerminal(..)
-        | Command::LinkCompany(..)
-        | Command::SetPreset(..)
-        | Command::IssueHandle(..)
-        | Command::Grant(..)
-        | Command::ProposeGrant(..)
-        | Command::DecideProposal(..)
-        | Command::TurnDay(..)
-        | Command::Lapse(..)
-        | Command::PickTown(..)
-        | Command::SweepUnassigned(..)
-        | Command::Offer(..)
-        | Command::Withdraw(..)
-        | Command::HashState(..) => Ok(()),
+        Basis::Directory(part) => part.statement.verify_under(signers),
+        Basis::Rule | Basis::Node => Ok(()),
     }
 }
 
@@ -113,11 +87,9 @@ impl Ledger {
     /// # Errors
     /// A [`Refusal`] that is not remembered, if the state knows no such signer.
     pub fn signers(&self, command: &Command) -> Result<Vec<PublicKey>, Refusal> {
-        match command {
-            Command::Pay(signed, _) => self.terminal_key(&signed.intent.terminal),
-            Command::Void(signed, _) => self.terminal_key(&signed.intent.terminal),
-            Command::Refund(signed, _) => self.terminal_key(&signed.intent.terminal),
-            Command::Convert(signed, _) => {
+        match command.basis() {
+            Basis::Till(signed) => self.terminal_key(&signed.terminal()),
+            Basis::Company(signed) => {
                 let statement = &signed.statement;
                 let terms = self
                     .catalogues
@@ -125,14 +97,14 @@ impl Ledger {
                     .and_then(|catalogue| catalogue.company(&statement.company));
                 terms.map(|terms| alloc::vec![terms.key]).ok_or(Refusal::UnknownCompany)
             }
-            Command::HandleEnvelope(_, received) => {
+            Basis::Peer(received) => {
                 let envelope =
                     Envelope::decode(&received.envelope).map_err(|_| Refusal::NotWellFormed)?;
                 let sender = self.members.get(&envelope.header().sender);
                 let member = sender.ok_or(Refusal::NotInDirectory)?;
                 Ok(alloc::vec![member.channel_key])
             }
-            Command::TakeAgreement(signed, _) => {
+            Basis::Towns(signed) => {
                 let key_of = |town| {
                     if town == self.meta.town {
                         Ok(self.meta.channel_key)
@@ -144,30 +116,10 @@ impl Ledger {
                 let agreement = &signed.agreement;
                 Ok(alloc::vec![key_of(agreement.low)?, key_of(agreement.high)?])
             }
-            Command::TakeDirectory(part, _) => {
+            Basis::Directory(part) => {
                 part.statement.signers(&self.meta.root).ok_or(Refusal::NotInDirectory)
             }
-            Command::OpenTown(..)
-            | Command::TakeCatalogue(..)
-            | Command::SetProgramme(..)
-            | Command::SetTerms(..)
-            | Command::OpenAccount(..)
-            | Command::SetAccountState(..)
-            | Command::SetMerchant(..)
-            | Command::SetTerminal(..)
-            | Command::LinkCompany(..)
-            | Command::SetPreset(..)
-            | Command::IssueHandle(..)
-            | Command::Grant(..)
-            | Command::ProposeGrant(..)
-            | Command::DecideProposal(..)
-            | Command::TurnDay(..)
-            | Command::Lapse(..)
-            | Command::PickTown(..)
-            | Command::SweepUnassigned(..)
-            | Command::Offer(..)
-            | Command::Withdraw(..)
-            | Command::HashState(..) => Ok(Vec::new()),
+            Basis::Rule | Basis::Node => Ok(Vec::new()),
         }
     }
 

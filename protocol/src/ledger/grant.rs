@@ -47,8 +47,11 @@ impl Ledger {
         self.grantable(shared, private).map(|_| Plan::FACT)
     }
 
-    pub(super) fn plan_decision(&self, decision: &ProposalDecision) -> Result<Plan, Refusal> {
-        let proposal = self.proposals.get(&decision.proposal).ok_or(Refusal::UnknownProposal)?;
+    pub(super) fn plan_grant_decision(
+        &self,
+        proposal: &Proposal,
+        decision: &ProposalDecision,
+    ) -> Result<Plan, Refusal> {
         match decision.verdict {
             Verdict::Reject => Ok(Plan::FACT),
             Verdict::Approve if decision.approver == proposal.private.maker => {
@@ -155,19 +158,6 @@ impl Ledger {
         };
         let proposal = Proposal { shared: shared.clone(), private: private.clone() };
         self.proposals.insert(ProposalId(*key.bytes()), proposal);
-        Ok(())
-    }
-
-    pub(super) fn apply_decision(
-        &mut self,
-        index: EntryIndex,
-        decision: &ProposalDecision,
-    ) -> Result<(), Broken> {
-        let proposal = self.proposals.remove(&decision.proposal).ok_or(Broken::Unknown)?;
-        match decision.verdict {
-            Verdict::Approve => self.apply_grant(index, &proposal.shared, &proposal.private),
-            Verdict::Reject => {}
-        }
         Ok(())
     }
 }

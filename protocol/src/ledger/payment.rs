@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, Ledger, Payment, PaymentState, Plan, check::may_spend};
+use super::{Broken, Ledger, Payment, PaymentState, Plan, Taken, check::may_spend};
 use crate::{
     account::{Account, Side},
     command::{InUse, Payer, SignedPayment},
@@ -91,7 +91,7 @@ impl Ledger {
         };
         let payment = Payment { merchant: intent.merchant, state };
         self.payments.insert(intent.key.payment(), payment);
-        Ok(())
+        self.shop_took(intent.merchant, today, Taken::Payment, intent.points)
     }
 
     pub(super) fn plan_void(&self, time: Time, intent: &VoidIntent) -> Result<Plan, Refusal> {
@@ -117,7 +117,7 @@ impl Ledger {
                 if *day != self.meta.day {
                     return Err(Refusal::DayClosed);
                 }
-                self.put_back(*payer, lots, Account::Merchant(payment.merchant))
+                self.put_back(*payer, lots, self.shop_gives_from(payment.merchant, *day))
             }
         }
     }
@@ -134,12 +134,12 @@ impl Ledger {
             return Ok(());
         };
         if let PaymentState::Taken { payer, day, lots, .. } = payment.state {
+            let paid = Points::sum(lots.iter().map(|lot| lot.points)).ok_or(Broken::Balance)?;
             let holder = self.holders.get_mut(&payer).ok_or(Broken::Unknown)?;
             if holder.spent_on == Some(day) && day == entry.time.date() {
-                let paid = Points::sum(lots.iter().map(|lot| lot.points));
-                let left = paid.and_then(|paid| holder.spent.minus(paid));
-                holder.spent = left.ok_or(Broken::Balance)?;
+                holder.spent = holder.spent.minus(paid).ok_or(Broken::Balance)?;
             }
+            self.shop_gave_back(intent.merchant, day, Taken::Payment, paid)?;
         }
         Ok(())
     }

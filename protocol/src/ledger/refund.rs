@@ -3,9 +3,10 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, Ledger, PaymentState, Plan, lapse, payment::refund_until};
+use super::{Broken, Ledger, PaymentState, Plan, Taken, lapse, payment::refund_until};
 use crate::{
     account::{Account, HolderState, Side},
+    entry::Effect,
     id::AccountId,
     intent::RefundIntent,
     lot::{Lot, Return},
@@ -37,19 +38,25 @@ impl Ledger {
             return Err(Refusal::OverRefunded { left });
         }
         let back = last_taken_first(lots, *refunded, intent.points);
-        let postings = self.returned(*payer, back, Account::Merchant(payment.merchant));
+        let from = self.shop_gives_from(payment.merchant, *day);
+        let postings = self.returned(*payer, back, from);
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
-    pub(super) fn apply_refund(&mut self, intent: &RefundIntent) -> Result<(), Broken> {
+    pub(super) fn apply_refund(
+        &mut self,
+        intent: &RefundIntent,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
         let payment = self.payments.get_mut(&intent.payment).ok_or(Broken::Unknown)?;
-        match &mut payment.state {
-            PaymentState::Taken { refunded, .. } => {
-                *refunded = refunded.plus(intent.points).ok_or(Broken::Balance)?;
-                Ok(())
-            }
-            PaymentState::Voided => Err(Broken::Unknown),
-        }
+        let PaymentState::Taken { refunded, day, .. } = &mut payment.state else {
+            return Err(Broken::Unknown);
+        };
+        *refunded = refunded.plus(intent.points).ok_or(Broken::Balance)?;
+        let day = *day;
+        // What the shop gives back in cash is no posting, and stays owed to it.
+        let back = effect.postings.taken_from(self.shop_gives_from(intent.merchant, day));
+        self.shop_gave_back(intent.merchant, day, Taken::Payment, back)
     }
 
     /// The postings by which lots come back to a holder out of an account: each as valid as it

@@ -240,7 +240,24 @@ macro_rules! sections {
         $with! {
             holders, books, merchants, terminals, programmes, granted, grants, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
-            outgoing, incoming, client_keys, company_keys
+            outgoing, incoming, client_keys, company_keys, shops, proposed
+            // Programmes and grants.
+
+            // Bulk grants, claim slips, group applications.
+
+            // Conversions, payments, life of an account.
+
+            // Street cards.
+
+            // Vouchers.
+
+            // Printed tickets.
+
+            // Orders and pledges.
+
+            // Payout.
+
+            // Moving in.
         }
     };
 }
@@ -276,6 +293,7 @@ impl Ledger {
                     expiring: BTreeMap::new(),
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
+                    // Derived, by area.
                     hashed: None,
                 }
             };
@@ -347,6 +365,7 @@ impl Ledger {
         let answer =
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
+        // Derived, by area.
     }
 }
 

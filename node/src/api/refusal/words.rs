@@ -3,8 +3,29 @@
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
-/// The table, in the order of the refusals' numbers.
-pub(super) const WORDS: &[Words] = &[
+/// The tables of the areas, in the order of the refusals' numbers.
+pub(super) const WORDS: &[&[Words]] = &[
+    FOUNDATION,
+    // Programmes and grants.
+
+    // Bulk grants, claim slips, group applications.
+
+    // Conversions, payments, life of an account.
+
+    // Street cards.
+
+    // Vouchers.
+
+    // Printed tickets.
+
+    // Orders and pledges.
+
+    // Payout.
+
+    // Moving in.
+];
+
+const FOUNDATION: &[Words] = &[
     (
         "same_key_other_content",
         422,

@@ -95,7 +95,10 @@ fn the_golden_journal_replays_to_its_state_and_root() {
             Outcome::Refused(_) => refused += 1,
         }
     }
-    assert!(done.into_iter().eq(0..28), "every kind of command is done once");
+    assert!(
+        done.into_iter().eq(Command::KINDS.iter().map(|(kind, _)| *kind)),
+        "every kind of command is done once"
+    );
     assert!(refused >= 5);
     assert_eq!(golden["state_hash"], format!("{}", replay.ledger_mut().hash()));
     assert_eq!(golden["root"], format!("{}", root(&journal)));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jichi_protocol::{
-    account::{Account, LapsedKind},
+    account::{Account, LapsedKind, LossCause},
     date::BusinessDate,
     entry::Entry,
     id::CompanyId,
@@ -68,6 +68,20 @@ fn books_name(account: &Books) -> String {
             Account::OwedBy(town) => format!("Assets:Owed-By:{town}"),
             Account::Lapsed(kind) => format!("Income:Lapsed:{}", lapsed_name(*kind)),
             Account::Unclaimed => "Liabilities:Unclaimed".to_owned(),
+            Account::Payable(merchant, run) => format!("Liabilities:Payable:{merchant}:{run}"),
+            Account::PaidOut(merchant) => format!("Liabilities:Paid-Out:{merchant}"),
+            Account::Association(scheme) => format!("Assets:Association:{scheme}"),
+            Account::Bulk(file) => format!("Liabilities:Bulk:B{file}"),
+            Account::Voucher(kind) => format!("Liabilities:Voucher:{kind}"),
+            Account::Ticket => "Liabilities:Ticket".to_owned(),
+            Account::LocalCardPending(scheme) => format!("Liabilities:Local-Card-Pending:{scheme}"),
+            Account::LocalCard(scheme) => format!("Liabilities:Local-Card:{scheme}"),
+            Account::Hold(site) => format!("Liabilities:Hold:{site}"),
+            Account::Cash(desk) => format!("Assets:Cash:{desk}"),
+            Account::Loss(LossCause::Restore) => "Expenses:Loss:Restore".to_owned(),
+            Account::Loss(LossCause::Double) => "Expenses:Loss:Double".to_owned(),
+            Account::Correction => "Equity:Correction".to_owned(),
+            Account::Opening(import) => format!("Equity:Opening:I{import}"),
         },
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jichi_protocol::{
-    account::{Account, LapsedKind},
+    account::{Account, LapsedKind, LossCause},
     entry::Entry,
 };
 
@@ -70,6 +70,20 @@ pub(crate) fn account_name(account: &Account) -> String {
         Account::OwedBy(town) => format!("assets:owed-by:{town}"),
         Account::Lapsed(kind) => format!("revenues:lapsed:{}", lapsed_name(*kind)),
         Account::Unclaimed => "liabilities:unclaimed".to_owned(),
+        Account::Payable(merchant, run) => format!("liabilities:payable:{merchant}:{run}"),
+        Account::PaidOut(merchant) => format!("liabilities:paid-out:{merchant}"),
+        Account::Association(scheme) => format!("assets:association:{scheme}"),
+        Account::Bulk(file) => format!("liabilities:bulk:{file}"),
+        Account::Voucher(kind) => format!("liabilities:voucher:{kind}"),
+        Account::Ticket => "liabilities:ticket".to_owned(),
+        Account::LocalCardPending(scheme) => format!("liabilities:local-card-pending:{scheme}"),
+        Account::LocalCard(scheme) => format!("liabilities:local-card:{scheme}"),
+        Account::Hold(site) => format!("liabilities:hold:{site}"),
+        Account::Cash(desk) => format!("assets:cash:{desk}"),
+        Account::Loss(LossCause::Restore) => "expenses:loss:restore".to_owned(),
+        Account::Loss(LossCause::Double) => "expenses:loss:double".to_owned(),
+        Account::Correction => "equity:correction".to_owned(),
+        Account::Opening(import) => format!("equity:opening:{import}"),
     }
 }
 

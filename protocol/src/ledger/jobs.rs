@@ -1,0 +1,23 @@
+//! What is due by itself: the node asks, and submits what it hears, one command a batch.
+
+use alloc::vec::Vec;
+
+use super::Ledger;
+use crate::{command::Command, key::JobKind};
+
+impl Ledger {
+    /// The commands that are due now, the most urgent first: at most one of each kind.
+    #[must_use]
+    pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
+        let due: [Option<(JobKind, Command)>; 0] = [
+            // Bulk grants, claim slips, group applications.
+
+            // Vouchers.
+
+            // Printed tickets.
+
+            // Orders and pledges.
+        ];
+        due.into_iter().flatten().collect()
+    }
+}
