@@ -2,6 +2,7 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod person;
 mod points;
 mod proposed;
 mod till;
@@ -13,6 +14,7 @@ pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
 };
+pub use person::{Campaign, CodePrivate, CodeShared, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
@@ -227,6 +229,16 @@ commands! {
     28 Propose(Nothing, Proposed): Node,
 
     // Programmes and grants: 30 to 39.
+    /// Two accounts that may be one person's, for an officer to decide.
+    30 NoteMatch(Nothing, PersonMatch): Node of |_, own| own.account,
+    /// An officer says that two accounts are one person's.
+    31 JoinPerson(Nothing, PersonJoin): Node of |_, own| own.account,
+    /// An officer says that two accounts are two persons'.
+    32 PartPersons(Nothing, PersonPart): Node of |_, own| own.account,
+    /// A campaign of a grant code, new or changed.
+    33 SetCampaign(Campaign, ByOfficer): Node,
+    /// A holder showed a grant code.
+    34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
 

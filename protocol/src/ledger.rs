@@ -17,6 +17,8 @@ mod shop;
 mod state;
 mod transfer;
 // Programmes and grants.
+mod code;
+mod person;
 
 // Bulk grants, claim slips, group applications.
 
@@ -38,7 +40,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
 pub use check::Checked;
+pub use code::CampaignUse;
 pub use conversion::conversion_id;
+pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
@@ -58,8 +62,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        AccountId, CampaignId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId,
+        PaymentId, ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -105,6 +109,9 @@ pub struct Ledger {
     /// What waits for a second officer, but for grants.
     proposed: Hashed<ProposalId, Proposed>,
     // Programmes and grants.
+    /// Whose holder may be, is or is not another account's.
+    persons: Hashed<AccountId, Person>,
+    campaigns: Hashed<CampaignId, CampaignUse>,
 
     // Bulk grants, claim slips, group applications.
 
@@ -130,6 +137,8 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// The doubles of a person's first account.
+    doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -299,7 +308,11 @@ impl Ledger {
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
             // Programmes and grants.
-
+            Command::NoteMatch(_, found) => self.plan_match(found),
+            Command::JoinPerson(_, join) => self.plan_join(join),
+            Command::PartPersons(_, part) => self.plan_part(part),
+            Command::SetCampaign(campaign, _) => self.plan_campaign(campaign),
+            Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
@@ -378,7 +391,10 @@ impl Ledger {
             Command::IssueHandle(_, issue) => {
                 self.handles.insert(issue.handle, (issue.town, issue.account));
             }
-            Command::Grant(shared, private) => self.apply_grant(entry.index, shared, private),
+            Command::Grant(shared, private) => {
+                let at = grant::GrantAt::from_budget(self.meta.day);
+                self.apply_grant(entry.index, at, shared, private);
+            }
             Command::ProposeGrant(shared, private) => {
                 self.apply_proposal(entry, shared, private)?;
             }
@@ -400,22 +416,27 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
             // Programmes and grants.
+            Command::NoteMatch(_, found) => self.apply_match(found),
+            Command::JoinPerson(_, join) => self.apply_join(join),
+            Command::PartPersons(_, part) => self.apply_part(part),
+            Command::SetCampaign(campaign, _) => self.apply_campaign(campaign),
+            Command::GrantByCode(shared, private) => {
+                self.apply_code(entry.index, shared, private)?;
+            } // Bulk grants, claim slips, group applications.
 
-            // Bulk grants, claim slips, group applications.
+              // Conversions, payments, life of an account.
 
-            // Conversions, payments, life of an account.
+              // Street cards.
 
-            // Street cards.
+              // Vouchers.
 
-            // Vouchers.
+              // Printed tickets.
 
-            // Printed tickets.
+              // Orders and pledges.
 
-            // Orders and pledges.
+              // Payout.
 
-            // Payout.
-
-            // Moving in.
+              // Moving in.
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::{
     catalogue::CompanyPoints,
     codec::{self, Malformed},
     command::{GrantPrivate, GrantShared, Preset, RulesVersion, TownOpening},
-    date::{BusinessDate, FiscalYear, Time},
+    date::{BusinessDate, FiscalYear, Month, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
     hashed::Hashed,
@@ -155,6 +155,9 @@ pub struct Grants {
     /// Sums.
     #[n(0)]
     pub sums: BTreeMap<(ProgrammeId, FiscalYear), Points>,
+    /// What steps gave, by programme and month of walking.
+    #[n(1)]
+    pub months: BTreeMap<(ProgrammeId, Month), Points>,
 }
 
 /// A grant that waits for its second officer.
@@ -240,8 +243,9 @@ macro_rules! sections {
         $with! {
             holders, books, merchants, terminals, programmes, granted, grants, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
-            outgoing, incoming, client_keys, company_keys, shops, proposed
+            outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.
+            persons, campaigns
 
             // Bulk grants, claim slips, group applications.
 
@@ -294,6 +298,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    doubles_of: BTreeMap::new(),
                     hashed: None,
                 }
             };
@@ -366,6 +371,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_doubles();
     }
 }
 
