@@ -66,11 +66,15 @@ fn run(program: &str, args: &[&std::ffi::OsStr]) -> String {
 #[test]
 fn another_program_reads_the_japanese_back() {
     let (_folder, path) = written("sample.pdf", &sample(&printer()));
+    if let Some(shown) = std::env::var_os("JICHI_SHOW_PDF") {
+        std::fs::copy(&path, shown).expect("copied for a person to look at");
+    }
     let text = run("pdftotext", &["-layout".as_ref(), path.as_ref(), "-".as_ref()]);
-    for wanted in ["支払明細書", "令和8年5月10日", "5月60日", "60,000", "2 / 2", "Latin words"]
-    {
+    for wanted in ["支払明細書", "令和8年5月10日", "5月60日", "60,000", "Latin words"] {
         assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
     }
+    let plain: String = text.split_whitespace().collect();
+    assert!(plain.contains("1/2") && plain.contains("2/2"), "the pages are numbered: {text}");
     assert_eq!(text.matches("ポイント").count(), 2, "the head is repeated on the second page");
     let fonts = run("pdffonts", &[path.as_ref()]);
     let line = fonts.lines().nth(2).expect("a font");
