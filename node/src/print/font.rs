@@ -83,8 +83,7 @@ impl Face<'_> {
             if is_selector(letter) {
                 if let (Some(base), Some(last)) = (base.take(), placed.last_mut()) {
                     last.range.end = end;
-                    if let Some(MapVariant::Variant(glyph)) =
-                        self.charmap.map_variant(base, letter)
+                    if let Some(MapVariant::Variant(glyph)) = self.charmap.map_variant(base, letter)
                     {
                         *last = self.placed(glyph, last.range.clone(), true);
                     }
@@ -158,7 +157,8 @@ impl Face<'_> {
 }
 
 /// What does not begin a line (行頭禁則), as far as it stands in plain texts.
-const NOT_FIRST: &str = "、。，．・：；？！）」』】〕］｝〉》ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々,.)";
+const NOT_FIRST: &str =
+    "、。，．・：；？！）」』】〕］｝〉》ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々,.)";
 
 /// Whether a character chooses the form of the one before it.
 const fn is_selector(letter: char) -> bool {

@@ -104,8 +104,7 @@ fn draw_area(surface: &mut Surface<'_>, path: Option<Path>, fill: Fill) {
 }
 
 fn rectangle(corner: (Mm, Mm), size: (Mm, Mm)) -> Option<Path> {
-    let rect =
-        Rect::from_xywh(length(corner.0), length(corner.1), length(size.0), length(size.1))?;
+    let rect = Rect::from_xywh(length(corner.0), length(corner.1), length(size.0), length(size.1))?;
     let mut path = PathBuilder::new();
     path.push_rect(rect);
     path.finish()

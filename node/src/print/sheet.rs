@@ -39,13 +39,35 @@ pub enum Align {
 
 /// One thing on a page.
 pub(super) enum Mark {
-    Text { x: Mm, y: Mm, size: Pt, text: String },
-    Line { from: (Mm, Mm), to: (Mm, Mm), thick: Mm, dashed: Dashed },
-    Frame { corner: (Mm, Mm), size: (Mm, Mm), thick: Mm },
+    Text {
+        x: Mm,
+        y: Mm,
+        size: Pt,
+        text: String,
+    },
+    Line {
+        from: (Mm, Mm),
+        to: (Mm, Mm),
+        thick: Mm,
+        dashed: Dashed,
+    },
+    Frame {
+        corner: (Mm, Mm),
+        size: (Mm, Mm),
+        thick: Mm,
+    },
     /// A grey area; 0 is black, 255 white.
-    Shade { corner: (Mm, Mm), size: (Mm, Mm), grey: u8 },
+    Shade {
+        corner: (Mm, Mm),
+        size: (Mm, Mm),
+        grey: u8,
+    },
     /// Dark modules, row by row.
-    Qr { corner: (Mm, Mm), side: Mm, dark: Vec<Vec<bool>> },
+    Qr {
+        corner: (Mm, Mm),
+        side: Mm,
+        dark: Vec<Vec<bool>>,
+    },
 }
 
 /// Whether a line is a row of dashes, along which a sheet is cut.
