@@ -46,7 +46,8 @@ pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
-    Balance, Conversion, Converted, Grants, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
+    Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
+    Proposal, Walked,
 };
 
 use crate::{
@@ -112,6 +113,8 @@ pub struct Ledger {
     /// Whose holder may be, is or is not another account's.
     persons: Hashed<AccountId, Person>,
     campaigns: Hashed<CampaignId, CampaignUse>,
+    /// What steps gave, by programme and month of walking.
+    walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
 
@@ -130,8 +133,8 @@ pub struct Ledger {
     // Moving in.
 
     // Derived from the above, hence neither hashed nor in a snapshot.
-    /// Who holds lots that expire on a day.
-    expiring: BTreeMap<BusinessDate, BTreeSet<AccountId>>,
+    /// Who holds lots that expire, by the day on which the first of them does.
+    expiring: Hashed<(BusinessDate, AccountId), ()>,
     /// Conversions that wait for a town, by the last day to choose.
     due: BTreeSet<(BusinessDate, ConversionId)>,
     /// Which transfer a message answers.
@@ -391,10 +394,7 @@ impl Ledger {
             Command::IssueHandle(_, issue) => {
                 self.handles.insert(issue.handle, (issue.town, issue.account));
             }
-            Command::Grant(shared, private) => {
-                let at = grant::GrantAt::from_budget(self.meta.day);
-                self.apply_grant(entry.index, at, shared, private);
-            }
+            Command::Grant(shared, private) => self.apply_grant(entry.index, shared, private),
             Command::ProposeGrant(shared, private) => {
                 self.apply_proposal(entry, shared, private)?;
             }

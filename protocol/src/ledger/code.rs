@@ -3,7 +3,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Ledger, Plan, grant};
+use super::{Broken, Ledger, Plan};
 use crate::{
     command::{Campaign, CodePrivate, CodeShared, GrantPrivate, GrantShared},
     digest::Digest,
@@ -90,12 +90,11 @@ impl Ledger {
         index: EntryIndex,
         shared: &CodeShared,
         private: &CodePrivate,
-    ) -> Result<(), super::Broken> {
-        let known = self.campaigns.get_mut(&shared.campaign).ok_or(super::Broken::Unknown)?;
+    ) -> Result<(), Broken> {
+        let known = self.campaigns.get_mut(&shared.campaign).ok_or(Broken::Unknown)?;
         known.uses = known.uses.saturating_add(1);
         let (shared, private) = as_grant(&known.campaign, private);
-        let at = grant::GrantAt::from_budget(self.meta.day);
-        self.apply_grant(index, at, &shared, &private);
+        self.apply_grant(index, &shared, &private);
         Ok(())
     }
 }

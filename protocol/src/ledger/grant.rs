@@ -18,35 +18,34 @@ use crate::{
     refusal::Refusal,
 };
 
-/// The natural key of a grant (money-rules, Programmes).
-fn natural_key(programme: ProgrammeId, account: &AccountId, activity: &Digest) -> Digest {
-    Digest::of(&[b"jichi/grant/v1", &[0], &programme.0.to_be_bytes(), &account.0, &activity.0])
-}
-
-/// The day that a grant is judged on, and what pays for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct GrantAt {
-    /// Age, fiscal year, earned and expiry are those of this day.
+/// On what a grant is decided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GrantBasis {
+    /// The day whose age, fiscal year, period and expiry count: today's, or a file's opening.
     pub(super) day: BusinessDate,
-    /// What pays for it.
+    /// Where the points stand.
     pub(super) budget: Budget,
+    /// What the same entry grants the person by the same programme besides.
+    pub(super) besides: Points,
 }
 
-/// What pays for a grant.
+/// Where the points of a grant stand before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Budget {
-    /// What is left of the programme's.
+    /// In what is left of the programme's ceiling.
     Left,
-    /// What was reserved before, so that the ceiling was asked then.
-    #[expect(dead_code, reason = "files of bulk grants reserve their sum")]
+    /// Reserved already, by a file or a claim slip.
+    #[expect(dead_code, reason = "files and claim slips reserve")]
     Reserved,
 }
 
-impl GrantAt {
-    /// A grant of this day, out of what is left of the budget.
-    pub(super) const fn from_budget(day: BusinessDate) -> Self {
-        Self { day, budget: Budget::Left }
-    }
+/// The natural key of a grant (money-rules, Programmes).
+pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Digest {
+    key_of(programme, &private.account, &private.activity)
+}
+
+fn key_of(programme: ProgrammeId, account: &AccountId, activity: &Digest) -> Digest {
+    Digest::of(&[b"jichi/grant/v1", &[0], &programme.0.to_be_bytes(), &account.0, &activity.0])
 }
 
 impl Ledger {
@@ -55,8 +54,7 @@ impl Ledger {
         shared: &GrantShared,
         private: &GrantPrivate,
     ) -> Result<Plan, Refusal> {
-        let at = GrantAt::from_budget(self.meta.day);
-        let (programme, lot) = self.grantable(at, shared, private)?;
+        let (programme, lot) = self.grantable(shared, private)?;
         if shared.points > programme.two_officers_above {
             return Err(Refusal::SecondOfficerNeeded { above: programme.two_officers_above });
         }
@@ -68,8 +66,7 @@ impl Ledger {
         shared: &GrantShared,
         private: &GrantPrivate,
     ) -> Result<Plan, Refusal> {
-        let at = GrantAt::from_budget(self.meta.day);
-        self.grantable(at, shared, private).map(|_| Plan::FACT)
+        self.grantable(shared, private).map(|_| Plan::FACT)
     }
 
     pub(super) fn plan_grant_decision(
@@ -83,17 +80,27 @@ impl Ledger {
                 Err(Refusal::SameOfficer)
             }
             Verdict::Approve => {
-                let at = GrantAt::from_budget(self.meta.day);
-                let (_, lot) = self.grantable(at, &proposal.shared, &proposal.private)?;
+                let (_, lot) = self.grantable(&proposal.shared, &proposal.private)?;
                 self.grant_plan(proposal.shared.programme, proposal.private.account, lot)
             }
         }
     }
 
-    /// Everything that a grant has to keep, but for the second officer.
-    pub(super) fn grantable(
+    /// Everything that a grant of today has to keep, but for the second officer.
+    fn grantable(
         &self,
-        at: GrantAt,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) -> Result<(&Programme, Lot), Refusal> {
+        let day = self.meta.day;
+        let basis = GrantBasis { day, budget: Budget::Left, besides: Points::ZERO };
+        self.grantable_by(&basis, shared, private)
+    }
+
+    /// Everything that a grant has to keep on this basis, but for the second officer.
+    pub(super) fn grantable_by(
+        &self,
+        at: &GrantBasis,
         shared: &GrantShared,
         private: &GrantPrivate,
     ) -> Result<(&Programme, Lot), Refusal> {
@@ -115,7 +122,7 @@ impl Ledger {
             return Err(Refusal::AlreadyGranted { first });
         }
         self.by_rule(programme, at.day, shared, private)?;
-        self.within_cap(programme, at.day, shared, private)?;
+        self.within_cap(programme, at, shared, private)?;
         if at.budget == Budget::Left {
             self.within_budget(programme, shared.points)?;
         }
@@ -143,7 +150,7 @@ impl Ledger {
         private: &GrantPrivate,
     ) -> Option<EntryIndex> {
         let accounts = self.accounts_of_person(&private.account);
-        let key = |account| natural_key(shared.programme, account, &private.activity);
+        let key = |account| key_of(shared.programme, account, &private.activity);
         accounts.iter().find_map(|account| self.granted.get(&key(account))).copied()
     }
 
@@ -191,7 +198,8 @@ impl Ledger {
         else {
             return Ok(points);
         };
-        let had = self.sum_of_person(account, |grants| grants.months.get(&(programme.id, *month)));
+        let months = |it: &AccountId| self.walked.get(it)?.sums.get(&(programme.id, *month));
+        let had = self.sum_of_person(account, months);
         let left = cap.minus(had).unwrap_or(Points::ZERO);
         // The day on which the month's cap is reached gives what is left of it.
         if left.is_zero() { Err(Refusal::OverMonth) } else { Ok(points.min(left)) }
@@ -200,7 +208,7 @@ impl Ledger {
     fn within_cap(
         &self,
         programme: &Programme,
-        day: BusinessDate,
+        at: &GrantBasis,
         shared: &GrantShared,
         private: &GrantPrivate,
     ) -> Result<(), Refusal> {
@@ -208,7 +216,8 @@ impl Ledger {
         if self.has_open_match(&private.account) {
             return Err(Refusal::DoubleOpen);
         }
-        let had = self.granted_in(&private.account, programme.id, day.fiscal_year());
+        let had = self.granted_in(&private.account, programme.id, at.day.fiscal_year());
+        let had = had.plus(at.besides).unwrap_or(Points::MAX);
         if had.plus(shared.points).is_none_or(|sum| sum > cap) {
             return Err(Refusal::OverCap { left: cap.minus(had).unwrap_or(Points::ZERO) });
         }
@@ -253,55 +262,45 @@ impl Ledger {
         programme: ProgrammeId,
         year: FiscalYear,
     ) -> Points {
-        self.sum_of_person(account, |grants| grants.sums.get(&(programme, year)))
+        let sums = |it: &AccountId| self.grants.get(it)?.sums.get(&(programme, year));
+        self.sum_of_person(account, sums)
     }
 
     fn sum_of_person<'a>(
-        &'a self,
+        &self,
         account: &AccountId,
-        of: impl Fn(&'a super::Grants) -> Option<&'a Points>,
+        of: impl Fn(&AccountId) -> Option<&'a Points>,
     ) -> Points {
         let accounts = self.accounts_of_person(account);
-        let sums = accounts.iter().filter_map(|it| of(self.grants.get(it)?)).copied();
         // The sum of what was granted is bounded by the programme's ceiling.
-        Points::sum(sums).unwrap_or(Points::MAX)
+        Points::sum(accounts.iter().filter_map(of).copied()).unwrap_or(Points::MAX)
     }
 
     pub(super) fn apply_grant(
         &mut self,
         index: EntryIndex,
-        at: GrantAt,
         shared: &GrantShared,
         private: &GrantPrivate,
     ) {
-        let key = natural_key(shared.programme, &private.account, &private.activity);
-        self.granted.insert(key, index);
-        let grants = self.grants.get_or_default(private.account);
-        let more = |sum: &mut Points| *sum = sum.plus(shared.points).unwrap_or(Points::MAX);
-        more(grants.sums.entry((shared.programme, at.day.fiscal_year())).or_default());
-        if let Some(Measure::Steps { month, .. }) = &private.measure {
-            more(grants.months.entry((shared.programme, *month)).or_default());
-        }
+        self.note_grant(index, self.meta.day, shared, private);
     }
 
-    /// Frees the natural key and the caps of a grant that is not given after all.
-    #[expect(dead_code, reason = "a cancelled file of bulk grants frees its lines")]
-    pub(super) fn unapply_grant(
+    /// Notes a grant's natural key, and what it counts in the fiscal year of its day and in the
+    /// month of walking.
+    pub(super) fn note_grant(
         &mut self,
-        at: GrantAt,
+        index: EntryIndex,
+        day: BusinessDate,
         shared: &GrantShared,
         private: &GrantPrivate,
     ) {
-        self.granted.remove(&natural_key(shared.programme, &private.account, &private.activity));
-        let Some(grants) = self.grants.get_mut(&private.account) else { return };
-        let year = (shared.programme, at.day.fiscal_year());
-        if let Some(sum) = grants.sums.get_mut(&year) {
-            *sum = sum.minus(shared.points).unwrap_or(Points::ZERO);
-        }
-        if let Some(Measure::Steps { month, .. }) = &private.measure
-            && let Some(sum) = grants.months.get_mut(&(shared.programme, *month))
-        {
-            *sum = sum.minus(shared.points).unwrap_or(Points::ZERO);
+        self.granted.insert(natural_key(shared.programme, private), index);
+        let more = |sum: &mut Points| *sum = sum.plus(shared.points).unwrap_or(Points::MAX);
+        let grants = self.grants.get_or_default(private.account);
+        more(grants.sums.entry((shared.programme, day.fiscal_year())).or_default());
+        if let Some(Measure::Steps { month, .. }) = &private.measure {
+            let walked = self.walked.get_or_default(private.account);
+            more(walked.sums.entry((shared.programme, *month)).or_default());
         }
     }
 

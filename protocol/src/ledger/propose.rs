@@ -1,6 +1,6 @@
 //! What needs two officers: one enters it, another one's word does it (people.md, Officers).
 
-use super::{Broken, Ledger, Plan, grant::GrantAt};
+use super::{Broken, Ledger, Plan};
 use crate::{
     command::{ProposalDecision, Proposed, Verdict},
     date::Time,
@@ -58,8 +58,7 @@ impl Ledger {
     ) -> Result<(), Broken> {
         if let Some(proposal) = self.proposals.remove(&decision.proposal) {
             if decision.verdict == Verdict::Approve {
-                let at = GrantAt::from_budget(self.meta.day);
-                self.apply_grant(entry.index, at, &proposal.shared, &proposal.private);
+                self.apply_grant(entry.index, &proposal.shared, &proposal.private);
             }
             return Ok(());
         }
