@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use gherkin::{Feature, GherkinEnv, Scenario, Step};
+use jichi_protocol::date::BusinessDate;
 
 /// What stood in a sentence's gaps, in order, and the table below the sentence.
 #[derive(Debug)]
@@ -60,6 +61,16 @@ impl Words {
 pub fn number(text: &str) -> anyhow::Result<u32> {
     let plain: String = text.chars().filter(|c| !matches!(c, ',' | '，')).collect();
     plain.trim().parse().with_context(|| format!("'{text}' is no number"))
+}
+
+/// A date as an officer writes it, like 2026年3月26日 or 2026-03-26.
+///
+/// # Errors
+/// When it is none.
+pub fn date(text: &str) -> anyhow::Result<BusinessDate> {
+    let plain = text.trim().replace(['年', '月'], "-").replace('日', "");
+    let padded: Vec<String> = plain.split('-').map(|part| format!("{part:0>2}")).collect();
+    padded.join("-").parse().with_context(|| format!("'{text}' is no date like 2026年3月26日"))
 }
 
 /// What a sentence does.

@@ -87,6 +87,17 @@ pub struct Story {
     folder: TempDir,
 }
 
+impl Drop for Story {
+    /// A story that broke off shows what its nodes said last.
+    fn drop(&mut self) {
+        for node in self.world.iter().flat_map(|world| &world.towns) {
+            if node.pid().is_some() {
+                eprintln!("{}: {}", node.dir.display(), node.last_messages());
+            }
+        }
+    }
+}
+
 impl Story {
     /// A story in which nothing has happened; its clock is this machine's.
     ///
@@ -130,9 +141,10 @@ impl Story {
             world.stop()?;
         }
         let wanted = day.start().later_by_ms(u64::from(minutes) * 60_000);
-        let ms = i64::try_from(wanted.0)? - i64::try_from(clock::now().0)?;
-        self.ahead.set(ms);
-        fs::write(&self.offset, format!("{:+}", ms / 1000))?;
+        // The nodes' clocks are set in whole seconds.
+        let seconds = (i64::try_from(wanted.0)? - i64::try_from(clock::now().0)?) / 1000;
+        self.ahead.set(seconds * 1000);
+        fs::write(&self.offset, format!("{seconds:+}"))?;
         let Some(world) = &mut self.world else { return Ok(()) };
         world.publish_directory(&world.nodes().collect::<Vec<_>>())?;
         world.start()?;

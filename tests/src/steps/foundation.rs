@@ -13,14 +13,14 @@ use jichi_protocol::{
 use serde_json::{Value, json};
 
 use crate::{
-    feature::{Steps, Words},
+    feature::{Steps, Words, date},
     story::{Holder, PASSWORD, Story, text},
 };
 
 /// Adds them.
 pub(super) fn add(steps: &mut Steps<Story>) {
-    steps.add("今日は{}である", |story, words| story.turn_to(date(words, 0)?));
-    steps.add("日付が{}になる", |story, words| story.turn_to(date(words, 0)?));
+    steps.add("今日は{}である", |story, words| story.turn_to(date(words.text(0)?)?));
+    steps.add("日付が{}になる", |story, words| story.turn_to(date(words.text(0)?)?));
     steps.add("{}のノードが動いている", |story, words| {
         story.start(&words.text(0)?.split('と').collect::<Vec<_>>())
     });
@@ -47,13 +47,6 @@ pub(super) fn add(steps: &mut Steps<Story>) {
     steps.add("「{}」の留保は{}ポイントである", unassigned);
     steps.add("「{}」で断られる", refused);
     steps.add("{}の帳簿の「{}」は{}ポイントである", book);
-}
-
-fn date(words: &Words, gap: usize) -> anyhow::Result<jichi_protocol::date::BusinessDate> {
-    let typed = words.text(gap)?;
-    let plain = typed.replace(['年', '月'], "-").replace('日', "");
-    let padded: Vec<String> = plain.split('-').map(|part| format!("{part:0>2}")).collect();
-    padded.join("-").parse().with_context(|| format!("'{typed}' is no date like 2026年3月26日"))
 }
 
 fn kill(story: &mut Story, words: &Words) -> anyhow::Result<()> {

@@ -16,7 +16,6 @@ use anyhow::{Context as _, anyhow, bail};
 use jichi_node::{
     clock,
     config::Settings,
-    init,
     password::{self, PasswordOf},
     staff::{Officer, Role, RolePeriod, Staff},
 };
@@ -174,11 +173,7 @@ impl Node {
     pub fn launch(&mut self) -> anyhow::Result<()> {
         let log =
             fs::OpenOptions::new().create(true).append(true).open(self.dir.join("messages.log"))?;
-        let mut command = Command::new(&self.program);
-        if self.program.file_name().is_some_and(|name| name != "jichi-node") {
-            command.arg("node");
-        }
-        let child = command
+        let child = command_of(&self.program)
             .arg("run")
             .arg("--config")
             .arg(self.dir.join("node.toml"))
@@ -309,6 +304,15 @@ impl Drop for Node {
     }
 }
 
+/// The node's own command line, by `jichi node` or by `jichi-node`.
+fn command_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if program.file_name().is_some_and(|name| name != "jichi-node") {
+        command.arg("node");
+    }
+    command
+}
+
 /// Ports of loopback that were free a moment ago.
 fn addresses() -> anyhow::Result<Addresses> {
     // All are held at once, so that none is given twice.
@@ -340,7 +344,11 @@ fn make_node(
     let config = dir.join("node.toml");
     fs::write(&config, config_text(spec, &addresses, root, company))?;
     let settings = Settings::read(&config)?;
-    init::init(&settings)?;
+    // By the program, whose clock may be a story's: the first entry is dated.
+    let ran = command_of(program).arg("init").arg("--config").arg(&config).output()?;
+    if !ran.status.success() {
+        bail!("init: {}", String::from_utf8_lossy(&ran.stderr));
+    }
     if spec.is_some() {
         add_officers(&settings)?;
     }
