@@ -152,9 +152,8 @@ fn lots(books: &mut Books, words: &Words) -> anyhow::Result<()> {
     let account = books.account(words.text(0)?)?;
     let holder = books.ledger.holder(&account);
     let held: Vec<[String; 4]> = holder
-        .map(|holder| holder.lots.as_slice())
-        .unwrap_or_default()
-        .iter()
+        .into_iter()
+        .flat_map(|holder| holder.lots.iter())
         .map(|lot| {
             let kind = match lot.terms.origin.birth() {
                 Birth::Administrative(_) => "行政",
