@@ -254,6 +254,7 @@ macro_rules! sections {
             // Printed tickets.
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
 
@@ -294,6 +295,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -366,6 +368,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_orders();
     }
 }
 
