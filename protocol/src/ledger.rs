@@ -30,6 +30,7 @@ mod transfer;
 
 // Orders and pledges.
 mod campaign;
+mod hold;
 mod order;
 
 // Payout.

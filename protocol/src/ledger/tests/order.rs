@@ -393,7 +393,7 @@ fn the_limits_of_a_payment_hold_for_orders_too() {
 
 #[test]
 fn what_comes_back_to_a_closed_account_is_unclaimed() {
-    let (mut desk, resident) = Desk::online(BEGIN, 1_000);
+    let (mut desk, resident) = Desk::online(BEGIN, 300);
     let hold = desk.hold(CHOICE, resident, 300, "2026-12-01").unwrap();
     let actor = Actor::Officer(OFFICER);
     let change = AccountStateChange { account: resident, state: HolderState::Closed, actor };

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ledger::tests::order::*,
     order::{CampaignOutcome, HoldStatement},
-    terms::Limit,
+    terms::{Limit, Method},
 };
 
 pub(super) fn hold() -> Ladder {
