@@ -163,7 +163,6 @@ pub enum JobKind {
     /// Gives reserved points back.
     #[n(25)]
     ReturnHolds,
-
     // Payout: 30 to 34.
 }
 

@@ -333,7 +333,6 @@ impl Ledger {
             Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
             Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.plan_return_holds(),
-
             // Payout.
 
             // Moving in.
@@ -449,7 +448,6 @@ impl Ledger {
             }
             Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.apply_return_holds()?,
-
             // Payout.
 
             // Moving in.

@@ -92,9 +92,8 @@ fn without_figures(no_entry: NoEntry) -> NoEntry {
     let figures = ["short_of_points", "over_day_limit", "over_payment_limit"];
     match no_entry {
         NoEntry::Problem(problem) if figures.contains(&problem.code()) => {
-            refusal::line(problem.code()).map_or(NoEntry::Problem(problem), |line| {
-                NoEntry::Problem(Problem::new(line))
-            })
+            refusal::line(problem.code())
+                .map_or(NoEntry::Problem(problem), |line| NoEntry::Problem(Problem::new(line)))
         }
         other @ (NoEntry::Problem(_) | NoEntry::Unknown(_)) => other,
     }

@@ -140,7 +140,6 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => None,
-
         // Payout.
 
         // Moving in.

@@ -10,7 +10,9 @@ use minicbor::{Decode, Encode};
 use super::{Broken, Ledger, Plan, check::may_spend, payment::lots_taken};
 use crate::{
     account::Account,
-    command::{Consent, HOLD_DAYS_MAX, InUse, Reserved, SiteKind, SiteLink, SiteSetting, SiteUnlink},
+    command::{
+        Consent, HOLD_DAYS_MAX, InUse, Reserved, SiteKind, SiteLink, SiteSetting, SiteUnlink,
+    },
     date::{BusinessDate, Time},
     digest::Digest,
     entry::{Effect, Entry},

@@ -110,9 +110,9 @@ impl OrderDesk {
     #[must_use]
     pub fn waiting_for(&self, account: &AccountId, now: Monotonic) -> Vec<(HoldId, Asked)> {
         let orders = lock(&self.orders);
-        let own = orders.iter().filter(|(_, asked)| {
-            asked.account == *account && !asked.declined && asked.until > now
-        });
+        let own = orders
+            .iter()
+            .filter(|(_, asked)| asked.account == *account && !asked.declined && asked.until > now);
         own.map(|(id, asked)| (*id, asked.clone())).collect()
     }
 

@@ -1,9 +1,7 @@
 //! The bodies of sites' requests, as the statements that they sign.
 
 use jichi_protocol::{
-    command::{
-        SignedCampaignClose, SignedCapture, SignedCaptureRefund, SignedHold, SignedRelease,
-    },
+    command::{SignedCampaignClose, SignedCapture, SignedCaptureRefund, SignedHold, SignedRelease},
     date::Time,
     id::{HoldId, SiteId, TownId},
     key::ClientKey,

@@ -22,7 +22,6 @@ pub(super) const WORDS: &[&[Words]] = &[
 
     // Orders and pledges.
     orders::ORDERS,
-
     // Payout.
 
     // Moving in.

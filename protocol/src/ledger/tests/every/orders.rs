@@ -43,13 +43,7 @@ impl Maker<'_> {
         self.add(Command::UnlinkSite(Nothing {}, SiteUnlink { account, site: SECURITE }));
     }
 
-    fn order(
-        &mut self,
-        site: SiteId,
-        account: AccountId,
-        points: u32,
-        consent: Consent,
-    ) -> HoldId {
+    fn order(&mut self, site: SiteId, account: AccountId, points: u32, consent: Consent) -> HoldId {
         let key = self.key();
         let statement = HoldStatement {
             town: self.pair.a.town,
