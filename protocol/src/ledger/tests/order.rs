@@ -312,7 +312,7 @@ fn nothing_lapses_on_hold_and_what_comes_back_too_late_has_its_grace_once() {
     desk.on("2027-04-11");
     desk.run_returns();
     let lots = desk.ledger.holder(&resident).unwrap().lots.clone();
-    assert_eq!(lots.as_slice()[0].terms.expires, day("2027-04-25"));
+    assert_eq!(lots.first_expiry(), Some(day("2027-04-25")));
     let again = desk.hold(CHOICE, resident, 300, "2027-04-30").unwrap();
     desk.on("2027-05-01").run_returns();
     assert_eq!((desk.spendable(&resident), desk.on_hold(CHOICE)), (0, 0), "{again:?} {back:?}");
