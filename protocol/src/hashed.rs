@@ -16,7 +16,7 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     id::{
-        AccountId, CampaignId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId,
+        AccountId, CodeId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId,
         RunId, SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
@@ -276,7 +276,7 @@ macro_rules! bucketed_by_bytes {
 }
 pub(crate) use bucketed_by_bytes;
 
-bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId, CampaignId);
+bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId, CodeId);
 
 /// Each its own place, by a number.
 macro_rules! bucketed_by_number {

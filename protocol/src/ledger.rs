@@ -31,6 +31,9 @@ mod person;
 // Printed tickets.
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
 
@@ -39,9 +42,11 @@ mod person;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use campaign::Campaign;
 pub use check::Checked;
-pub use code::CampaignUse;
+pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
@@ -55,7 +60,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -63,8 +68,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, CampaignId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId,
-        PaymentId, ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, CodeId, ConversionId, EntryIndex, Handle, HoldId, MerchantId,
+        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -112,7 +117,7 @@ pub struct Ledger {
     // Programmes and grants.
     /// Whose holder may be, is or is not another account's.
     persons: Hashed<AccountId, Person>,
-    campaigns: Hashed<CampaignId, CampaignUse>,
+    grant_codes: Hashed<CodeId, CodeUse>,
     /// What steps gave, by programme and month of walking.
     walked: Hashed<AccountId, Walked>,
 
@@ -127,6 +132,12 @@ pub struct Ledger {
     // Printed tickets.
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
 
@@ -142,6 +153,7 @@ pub struct Ledger {
     // Derived, by area.
     /// The doubles of a person's first account.
     doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -314,7 +326,7 @@ impl Ledger {
             Command::NoteMatch(_, found) => self.plan_match(found),
             Command::JoinPerson(_, join) => self.plan_join(join),
             Command::PartPersons(_, part) => self.plan_part(part),
-            Command::SetCampaign(campaign, _) => self.plan_campaign(campaign),
+            Command::SetGrantCode(code, _) => self.plan_grant_code(code),
             Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
 
@@ -327,7 +339,15 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
 
             // Moving in.
@@ -419,24 +439,38 @@ impl Ledger {
             Command::NoteMatch(_, found) => self.apply_match(found),
             Command::JoinPerson(_, join) => self.apply_join(join),
             Command::PartPersons(_, part) => self.apply_part(part),
-            Command::SetCampaign(campaign, _) => self.apply_campaign(campaign),
-            Command::GrantByCode(shared, private) => {
-                self.apply_code(entry.index, shared, private)?;
-            } // Bulk grants, claim slips, group applications.
+            Command::SetGrantCode(code, _) => self.apply_grant_code(code),
+            Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
-              // Conversions, payments, life of an account.
+            // Bulk grants, claim slips, group applications.
 
-              // Street cards.
+            // Conversions, payments, life of an account.
 
-              // Vouchers.
+            // Street cards.
 
-              // Printed tickets.
+            // Vouchers.
 
-              // Orders and pledges.
+            // Printed tickets.
 
-              // Payout.
+            // Orders and pledges.
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
+            // Payout.
 
-              // Moving in.
+            // Moving in.
         }
         Ok(())
     }

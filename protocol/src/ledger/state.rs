@@ -252,7 +252,7 @@ macro_rules! sections {
             payments, links, catalogues, conversions, handles, members, agreements, channels,
             outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.
-            persons, campaigns, walked
+            persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
 
@@ -265,6 +265,7 @@ macro_rules! sections {
             // Printed tickets.
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
 
@@ -306,6 +307,7 @@ impl Ledger {
                     answers: BTreeMap::new(),
                     // Derived, by area.
                     doubles_of: BTreeMap::new(),
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -450,6 +452,7 @@ impl Ledger {
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
         self.derive_doubles();
+        self.derive_orders();
     }
 }
 
