@@ -2,6 +2,7 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod payout;
 mod points;
 mod proposed;
 mod till;
@@ -13,6 +14,9 @@ pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
 };
+pub use payout::{
+    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
@@ -23,10 +27,12 @@ pub use till::TillSigned;
 
 use crate::{
     agreement::SignedAgreement,
+    calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
+    payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
 };
@@ -241,6 +247,24 @@ commands! {
     // Orders and pledges: 100 to 109.
 
     // Payout: 110 to 119.
+    /// The days off of some years.
+    110 SetHolidays(HolidayTable, ByOfficer): Node,
+    /// How the town pays its shops.
+    111 SetPayoutTerms(PayoutTerms, ByOfficer): Node,
+    /// Closes a period: its shops follow in slices.
+    112 CloseRun(RunClosing, ByOfficer): Node,
+    /// A step of a run: checked, handed over, paid.
+    113 MarkRun(RunMark, ByOfficer): Node,
+    /// The next shops of a run.
+    114 SliceRun(RunSlice, Nothing): Rule,
+    /// A bank transfer came back.
+    115 ReturnTransfer(TransferReturned, ByOfficer): Node,
+    /// A bank transfer that came back was made again.
+    116 RepeatTransfer(TransferAgain, ByOfficer): Node,
+    /// Where a sum stands in the town's budget.
+    117 SetBudgetLine(BudgetLine, ByOfficer): Node,
+    /// A shop's bank account, which stands in the vault.
+    118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
 }
@@ -312,13 +336,13 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        let _ = self;
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
 
+        // Payout.
+        matches!(self, Self::SetBank(..))
         // Moving in.
-        false
     }
 
     /// The payment that a payment makes, a void or a refund names.

@@ -31,6 +31,7 @@ mod transfer;
 // Orders and pledges.
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -39,6 +40,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub use books::Trial;
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use payout::NextRun;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
@@ -48,9 +50,10 @@ pub use state::{
 use crate::{
     account::Account,
     agreement::SignedAgreement,
+    calendar::{CalendarYear, DaysOff},
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{BankSetting, Command, MerchantSetting, Proposed, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -59,9 +62,10 @@ use crate::{
     hashed::Hashed,
     id::{
         AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        ProgrammeId, ProposalId, RunId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
+    payout::{BudgetLine, Only, PayoutTerms, Purse, Run, Statement, StatementKey},
     points::Points,
     posting::Postings,
     programme::Programme,
@@ -119,6 +123,15 @@ pub struct Ledger {
     // Orders and pledges.
 
     // Payout.
+    /// Days off, by year.
+    days_off: Hashed<CalendarYear, DaysOff>,
+    payout_terms: Hashed<Only, PayoutTerms>,
+    /// Runs that were closed.
+    runs: Hashed<RunId, Run>,
+    statements: Hashed<StatementKey, Statement>,
+    budget_lines: Hashed<Purse, BudgetLine>,
+    /// Where in the vault a shop's bank account stands.
+    banks: Hashed<MerchantId, BankSetting>,
 
     // Moving in.
 
@@ -313,6 +326,15 @@ impl Ledger {
             // Orders and pledges.
 
             // Payout.
+            Command::SetHolidays(table, _) => Self::plan_holidays(table),
+            Command::SetPayoutTerms(terms, _) => Self::plan_payout_terms(terms),
+            Command::CloseRun(closing, _) => self.plan_run(time, closing),
+            Command::MarkRun(mark, by) => self.plan_run_mark(mark, by.officer),
+            Command::SliceRun(slice, _) => self.plan_run_slice(slice.run),
+            Command::ReturnTransfer(returned, _) => self.plan_transfer_back(returned),
+            Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
+            Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
+            Command::SetBank(setting, _) => self.plan_bank(setting),
 
             // Moving in.
         }
@@ -414,6 +436,23 @@ impl Ledger {
             // Orders and pledges.
 
             // Payout.
+            Command::SetHolidays(table, _) => self.apply_holidays(table),
+            Command::SetPayoutTerms(terms, _) => {
+                self.payout_terms.insert(Only {}, terms.clone());
+            }
+            Command::CloseRun(closing, by) => self.apply_run(closing, by.officer)?,
+            Command::MarkRun(mark, by) => self.apply_run_mark(mark, by.officer)?,
+            Command::SliceRun(slice, _) => self.apply_run_slice(slice.run, effect)?,
+            Command::ReturnTransfer(returned, by) => {
+                self.apply_transfer_back(returned, by.officer)?;
+            }
+            Command::RepeatTransfer(again, by) => self.apply_transfer_again(again, by.officer)?,
+            Command::SetBudgetLine(line, _) => {
+                self.budget_lines.insert(line.purse, line.clone());
+            }
+            Command::SetBank(setting, _) => {
+                self.banks.insert(setting.merchant, setting.clone());
+            }
 
             // Moving in.
         }

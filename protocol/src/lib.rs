@@ -22,6 +22,8 @@ pub mod lot;
 pub mod posting;
 pub mod terms;
 pub mod programme;
+pub mod calendar;
+pub mod payout;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;

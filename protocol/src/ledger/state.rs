@@ -256,6 +256,7 @@ macro_rules! sections {
             // Orders and pledges.
 
             // Payout.
+            , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
         }

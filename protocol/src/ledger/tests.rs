@@ -9,6 +9,7 @@ mod examples;
 mod golden;
 mod model;
 mod pair;
+mod payout;
 mod properties;
 mod refusals;
 mod repeating;

@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod payout;
 mod till;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
@@ -349,6 +350,13 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        Refusal::DaysOffMissing { .. }
+        | Refusal::NotTheNextRun { .. }
+        | Refusal::PeriodNotOver { .. }
+        | Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState => "payout run",
+        Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
     }
 }
 
@@ -405,6 +413,18 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        (
+            "payout run",
+            payout::runs(),
+            "nothing_due not_the_next_run period_not_over days_off_missing run_at_work \
+             unknown_run not_well_formed wrong_run_state same_officer nothing_due",
+        ),
+        (
+            "payout statement",
+            payout::statements(),
+            "unknown_run unknown_statement wrong_statement_state wrong_statement_state \
+             not_well_formed",
         ),
     ]
 }
