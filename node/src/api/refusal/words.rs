@@ -1,5 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod payout;
+
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -21,6 +23,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Orders and pledges.
 
     // Payout.
+    payout::PAYOUT,
 
     // Moving in.
 ];
