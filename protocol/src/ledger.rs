@@ -335,7 +335,6 @@ impl Ledger {
             Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
-
             // Moving in.
         }
     }
@@ -452,9 +451,7 @@ impl Ledger {
             }
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
-            }
-
-            // Moving in.
+            } // Moving in.
         }
         Ok(())
     }

@@ -54,9 +54,7 @@ impl Cycle {
         let (_, month, number) = day.civil();
         let (_, next_month, _) = day.plus_days(1).civil();
         let is_last = next_month != month;
-        let ends = |cut: &u8| {
-            u32::from(*cut) == number || (is_last && u32::from(*cut) > number)
-        };
+        let ends = |cut: &u8| u32::from(*cut) == number || (is_last && u32::from(*cut) > number);
         day == day.fiscal_year().last_day() || self.0.iter().any(ends)
     }
 

@@ -135,7 +135,6 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::WrongRunState
         | Refusal::UnknownStatement
         | Refusal::WrongStatementState => None,
-
         // Moving in.
     }
 }

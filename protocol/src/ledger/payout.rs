@@ -71,7 +71,8 @@ impl Ledger {
         if closing.last != next.last {
             return Err(Refusal::NotTheNextRun { last: next.last });
         }
-        let taking = self.shops.iter().filter(|(_, shop)| shop.days.keys().any(|d| *d <= next.last));
+        let taking =
+            self.shops.iter().filter(|(_, shop)| shop.days.keys().any(|d| *d <= next.last));
         if !taking.into_iter().all(|(shop, _)| self.shop_day_is_over(time, shop, next.last)) {
             return Err(Refusal::PeriodNotOver { last: next.last });
         }

@@ -24,7 +24,6 @@ pub(super) const WORDS: &[&[Words]] = &[
 
     // Payout.
     payout::PAYOUT,
-
     // Moving in.
 ];
 

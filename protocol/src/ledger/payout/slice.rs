@@ -180,11 +180,7 @@ impl Ledger {
         (owed, None)
     }
 
-    pub(super) fn paying_postings(
-        &self,
-        run: RunId,
-        behind: Option<MerchantId>,
-    ) -> Vec<Posting> {
+    pub(super) fn paying_postings(&self, run: RunId, behind: Option<MerchantId>) -> Vec<Posting> {
         let (owed, _) = self.owed_in(run, behind);
         let mut postings = Vec::new();
         for (key, points) in owed {

@@ -14,8 +14,7 @@ use crate::{
     key::{JobKind, OperationKey},
     ledger::Taken,
     payout::{
-        BudgetLine, Cycle, PayoutTerms, Purse, ReturnReason, RunState, StatementKey,
-        StatementState,
+        BudgetLine, Cycle, PayoutTerms, Purse, ReturnReason, RunState, StatementKey, StatementState,
     },
     refusal::Refusal,
 };
@@ -320,8 +319,7 @@ fn the_preview_says_what_the_run_then_does() {
 fn a_bank_account_needs_two_officers() {
     let mut desk = town("2026-11-24", &[31], 0);
     let sealed = Digest::of(&[b"sealed"]);
-    let command =
-        Command::SetBank(BankSetting { merchant: SHOP, record: 4, sealed }, by_officer());
+    let command = Command::SetBank(BankSetting { merchant: SHOP, record: 4, sealed }, by_officer());
     let alone = desk.submit(command.clone());
     assert_eq!(alone, Err(Refusal::SecondOfficerNeeded { above: p(0) }));
     let key = desk.key();
