@@ -9,6 +9,7 @@ pub mod journal;
 pub mod vault;
 pub mod rows;
 pub mod print;
+pub mod zengin;
 pub mod engine;
 pub mod index;
 
