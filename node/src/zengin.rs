@@ -218,7 +218,13 @@ fn data(transfer: &Transfer) -> Option<Record> {
     let record = Record::new(b'2').account(&transfer.to, true)?;
     let record = record.text(&transfer.to.holder, PAYEE_BYTES)?.number(transfer.yen, 10);
     // 新規コード 0; customer codes 1 and 2; 振込指定区分 7 (by wire); no EDI.
-    Some(record.digits("0").number(u64::from(transfer.customer), 10).digits("0000000000").digits("7"))
+    Some(
+        record
+            .digits("0")
+            .number(u64::from(transfer.customer), 10)
+            .digits("0000000000")
+            .digits("7"),
+    )
 }
 
 /// The bytes of a file.

@@ -30,7 +30,8 @@ pub enum NotZengin {
 
 /// The full-width kana that have a half-width form of one byte, in the order of the bytes from
 /// 0xB1 (ｱ) to 0xDD (ﾝ).
-const KANA: &str = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン";
+const KANA: &str =
+    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン";
 /// Voiced ones, and what they are voiced of.
 const VOICED: (&str, &str) =
     ("ガギグゲゴザジズゼゾダヂヅデドバビブベボヴ", "カキクケコサシスセソタチツテトハヒフヘホウ");

@@ -6,7 +6,13 @@ fn text(text: &str) -> ZenginText {
     ZenginText::new(text, 40).unwrap()
 }
 
-fn account(bank: &str, names: (&str, &str), branch: &str, number: &str, holder: &str) -> BankAccount {
+fn account(
+    bank: &str,
+    names: (&str, &str),
+    branch: &str,
+    number: &str,
+    holder: &str,
+) -> BankAccount {
     BankAccount {
         bank: Digits::parse(bank).unwrap(),
         bank_name: text(names.0),
@@ -21,7 +27,13 @@ fn account(bank: &str, names: (&str, &str), branch: &str, number: &str, holder: 
 fn remitter() -> Remitter {
     Remitter {
         code: Digits::parse("1234567890").unwrap(),
-        account: account("128", ("グンマ", "マエバシ"), "101", "7654321", "マエバシシ カイケイカンリシャ"),
+        account: account(
+            "128",
+            ("グンマ", "マエバシ"),
+            "101",
+            "7654321",
+            "マエバシシ カイケイカンリシャ",
+        ),
         month_day: (12, 7),
     }
 }
@@ -53,21 +65,57 @@ fn a_file_has_these_bytes() {
     let expected = [
         // Header: kind 1, 21, code 0, remitter's code, name C40, MMDD, bank, branch, account, C17.
         concat!(
-            "1", "21", "0", "1234567890", "ﾏｴﾊﾞｼｼ ｶｲｹｲｶﾝﾘｼﾔ                        ", "1207",
-            "0128", "ｸﾞﾝﾏ           ", "101", "ﾏｴﾊﾞｼ          ", "1", "7654321",
+            "1",
+            "21",
+            "0",
+            "1234567890",
+            "ﾏｴﾊﾞｼｼ ｶｲｹｲｶﾝﾘｼﾔ                        ",
+            "1207",
+            "0128",
+            "ｸﾞﾝﾏ           ",
+            "101",
+            "ﾏｴﾊﾞｼ          ",
+            "1",
+            "7654321",
             "                 "
         ),
         // Data: bank, branch, clearing house, kind, number, payee C30, amount N10, new code,
         // customer codes, by wire, EDI mark, C7.
         concat!(
-            "2", "0005", "ﾐﾂﾋﾞｼUFJ       ", "001", "ﾎﾝﾃﾝ           ", "0000", "1", "0000123",
-            "ｶ)ﾏｴﾊﾞｼﾊﾟﾝ                    ", "0000000450", "0", "0000000001", "0000000000", "7",
-            " ", "       "
+            "2",
+            "0005",
+            "ﾐﾂﾋﾞｼUFJ       ",
+            "001",
+            "ﾎﾝﾃﾝ           ",
+            "0000",
+            "1",
+            "0000123",
+            "ｶ)ﾏｴﾊﾞｼﾊﾟﾝ                    ",
+            "0000000450",
+            "0",
+            "0000000001",
+            "0000000000",
+            "7",
+            " ",
+            "       "
         ),
         concat!(
-            "2", "9900", "ﾕｳﾁﾖ           ", "018", "               ", "0000", "1", "7654321",
-            "ﾔﾏﾀﾞ ﾊﾅｺ                      ", "0001234567", "0", "0000000042", "0000000000", "7",
-            " ", "       "
+            "2",
+            "9900",
+            "ﾕｳﾁﾖ           ",
+            "018",
+            "               ",
+            "0000",
+            "1",
+            "7654321",
+            "ﾔﾏﾀﾞ ﾊﾅｺ                      ",
+            "0001234567",
+            "0",
+            "0000000042",
+            "0000000000",
+            "7",
+            " ",
+            "       "
         ),
         // Trailer: count N6, total N12. End.
         concat!("8", "000002", "000001235017"),
