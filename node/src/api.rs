@@ -32,5 +32,6 @@ pub mod view;
 // Orders and pledges.
 
 // Payout.
+pub mod payout;
 
 // Moving in.

@@ -10,6 +10,7 @@ pub mod vault;
 pub mod rows;
 pub mod print;
 pub mod zengin;
+pub mod bank;
 pub mod engine;
 pub mod index;
 

@@ -161,6 +161,7 @@ async fn serve_town(
     // Orders and pledges.
 
     // Payout.
+    let staff = staff.merge(api::payout::routes());
 
     // Moving in.
     let mut bound = Vec::new();

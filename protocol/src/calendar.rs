@@ -16,12 +16,8 @@ pub const DAYS_OFF_MAX: usize = 60;
 pub struct CalendarYear(#[n(0)] pub u32);
 
 impl Bucketed for CalendarYear {
-    fn bucket(&self) -> u32 {
-        0
-    }
-
-    fn first_of(_: u32) -> Option<Self> {
-        None
+    fn place(&self) -> u128 {
+        self.0.into()
     }
 }
 

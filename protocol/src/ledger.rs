@@ -527,4 +527,4 @@ fn company_key(company: &str, reference: &str) -> Digest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

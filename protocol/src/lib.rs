@@ -44,4 +44,5 @@ pub mod ledger;
 pub mod decision;
 pub mod log;
 pub mod replay;
+pub mod report;
 pub mod cross;

@@ -125,12 +125,8 @@ impl PayoutTerms {
 pub struct Only {}
 
 impl Bucketed for Only {
-    fn bucket(&self) -> u32 {
+    fn place(&self) -> u128 {
         0
-    }
-
-    fn first_of(_: u32) -> Option<Self> {
-        None
     }
 }
 
@@ -281,12 +277,8 @@ pub struct StatementKey {
 }
 
 impl Bucketed for StatementKey {
-    fn bucket(&self) -> u32 {
-        self.run.0
-    }
-
-    fn first_of(bucket: u32) -> Option<Self> {
-        Some(Self { run: RunId(bucket), merchant: MerchantId(0) })
+    fn place(&self) -> u128 {
+        u128::from(self.run.0) << 32 | u128::from(self.merchant.0)
     }
 }
 
@@ -423,12 +415,8 @@ pub enum Purse {
 }
 
 impl Bucketed for Purse {
-    fn bucket(&self) -> u32 {
+    fn place(&self) -> u128 {
         0
-    }
-
-    fn first_of(_: u32) -> Option<Self> {
-        None
     }
 }
 

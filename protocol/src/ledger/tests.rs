@@ -3,13 +3,13 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 mod corners;
-mod desk;
+pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
 mod model;
 mod pair;
-mod payout;
+pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;

@@ -19,7 +19,7 @@ use crate::{
     refusal::Refusal,
 };
 
-pub(super) const SECOND: OfficerId = OfficerId(8);
+pub(crate) const SECOND: OfficerId = OfficerId(8);
 
 /// The days off of the years that the tests pay in, as far as they matter here.
 pub(super) fn holidays() -> HolidayTable {
@@ -40,7 +40,7 @@ pub(super) fn terms(days: &[u8], pay_after: u32, fee_per_mille: u32) -> PayoutTe
 }
 
 /// A town that pays its shops by these terms.
-pub(super) fn town(begin: &str, days: &[u8], fee_per_mille: u32) -> Desk {
+pub(crate) fn town(begin: &str, days: &[u8], fee_per_mille: u32) -> Desk {
     let mut desk = Desk::new("102016", begin);
     desk.fact(Command::SetHolidays(holidays(), by_officer()));
     desk.fact(Command::SetPayoutTerms(terms(days, 5, fee_per_mille), by_officer()));
@@ -48,7 +48,7 @@ pub(super) fn town(begin: &str, days: &[u8], fee_per_mille: u32) -> Desk {
 }
 
 impl Desk {
-    pub(super) fn close_run(&mut self, last: &str) -> Result<RunId, Refusal> {
+    pub(crate) fn close_run(&mut self, last: &str) -> Result<RunId, Refusal> {
         let closing = RunClosing { last: day(last) };
         self.submit(Command::CloseRun(closing, by_officer()))?;
         self.slices();
@@ -56,7 +56,7 @@ impl Desk {
     }
 
     /// Does what is due of the runs; how many entries that took.
-    pub(super) fn slices(&mut self) -> usize {
+    pub(crate) fn slices(&mut self) -> usize {
         let mut count = 0;
         while let Some((JobKind::PayoutRun, command)) = self.ledger.payout_job() {
             let key = OperationKey::Job { kind: JobKind::PayoutRun, date: self.ledger.day() };
@@ -66,7 +66,7 @@ impl Desk {
         count
     }
 
-    pub(super) fn mark(
+    pub(crate) fn mark(
         &mut self,
         run: RunId,
         step: RunStep,
