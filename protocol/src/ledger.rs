@@ -29,6 +29,9 @@ mod transfer;
 // Printed tickets.
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
 mod payout;
@@ -38,8 +41,10 @@ mod payout;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use campaign::Campaign;
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
@@ -51,10 +56,9 @@ pub use state::{
 use crate::{
     account::Account,
     agreement::SignedAgreement,
-    calendar::{CalendarYear, DaysOff},
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{BankSetting, Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -62,11 +66,10 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, RunId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, HoldId, MerchantId, PaymentId,
+        ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
-    payout::{BudgetLine, Only, PayoutTerms, Purse, Run, Statement, StatementKey},
     points::Points,
     posting::Postings,
     programme::Programme,
@@ -122,17 +125,23 @@ pub struct Ledger {
     // Printed tickets.
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
     /// Days off, by year.
-    days_off: Hashed<CalendarYear, DaysOff>,
-    payout_terms: Hashed<Only, PayoutTerms>,
+    days_off: Hashed<crate::calendar::CalendarYear, crate::calendar::DaysOff>,
+    payout_terms: Hashed<crate::payout::Only, crate::payout::PayoutTerms>,
     /// Runs that were closed.
-    runs: Hashed<RunId, Run>,
-    statements: Hashed<StatementKey, Statement>,
-    budget_lines: Hashed<Purse, BudgetLine>,
+    runs: Hashed<crate::id::RunId, crate::payout::Run>,
+    statements: Hashed<crate::payout::StatementKey, crate::payout::Statement>,
+    budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
     /// Where in the vault a shop's bank account stands.
-    banks: Hashed<MerchantId, BankSetting>,
+    banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
 
@@ -144,6 +153,7 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -325,7 +335,15 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
             Command::SetHolidays(table, _) => Self::plan_holidays(table),
             Command::SetPayoutTerms(terms, _) => Self::plan_payout_terms(terms),
@@ -434,11 +452,25 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
             Command::SetHolidays(table, _) => self.apply_holidays(table),
             Command::SetPayoutTerms(terms, _) => {
-                self.payout_terms.insert(Only {}, terms.clone());
+                self.payout_terms.insert(crate::payout::Only {}, terms.clone());
             }
             Command::CloseRun(closing, by) => self.apply_run(closing, by.officer)?,
             Command::MarkRun(mark, by) => self.apply_run_mark(mark, by.officer)?,

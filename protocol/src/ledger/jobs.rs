@@ -17,7 +17,7 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            self.due_return(),
             // Payout.
             self.payout_job(),
         ];

@@ -8,6 +8,7 @@ mod every;
 mod examples;
 mod golden;
 mod model;
+mod order;
 mod pair;
 pub(crate) mod payout;
 mod properties;
