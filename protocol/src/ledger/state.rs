@@ -256,6 +256,7 @@ macro_rules! sections {
             // Printed tickets.
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
 
@@ -296,6 +297,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -439,6 +441,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_orders();
     }
 }
 
