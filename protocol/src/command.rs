@@ -2,6 +2,7 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod payout;
 mod order;
 mod person;
 mod points;
@@ -19,6 +20,9 @@ pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
+pub use payout::{
+    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+};
 pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
@@ -30,10 +34,12 @@ pub use till::TillSigned;
 
 use crate::{
     agreement::SignedAgreement,
+    calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
+    payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
 };
@@ -278,6 +284,24 @@ commands! {
     108 ReturnHolds(DayTurn, Nothing): Rule,
 
     // Payout: 110 to 119.
+    /// The days off of some years.
+    110 SetHolidays(HolidayTable, ByOfficer): Node,
+    /// How the town pays its shops.
+    111 SetPayoutTerms(PayoutTerms, ByOfficer): Node,
+    /// Closes a period: its shops follow in slices.
+    112 CloseRun(RunClosing, ByOfficer): Node,
+    /// A step of a run: checked, handed over, paid.
+    113 MarkRun(RunMark, ByOfficer): Node,
+    /// The next shops of a run.
+    114 SliceRun(RunSlice, Nothing): Rule,
+    /// A bank transfer came back.
+    115 ReturnTransfer(TransferReturned, ByOfficer): Node,
+    /// A bank transfer that came back was made again.
+    116 RepeatTransfer(TransferAgain, ByOfficer): Node,
+    /// Where a sum stands in the town's budget.
+    117 SetBudgetLine(BudgetLine, ByOfficer): Node,
+    /// A shop's bank account, which stands in the vault.
+    118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
 }
@@ -349,13 +373,13 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        let _ = self;
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
 
+        // Payout.
+        matches!(self, Self::SetBank(..))
         // Moving in.
-        false
     }
 
     /// The payment that a payment makes, a void or a refund names.

@@ -140,7 +140,6 @@ impl Stage {
             eligibility: None,
             rule: None,
             purpose: None,
-            budget: None,
         };
         self.does(Command::SetProgramme(programme, by())).await;
         let shop = |merchant, name: &str, state| MerchantSetting {

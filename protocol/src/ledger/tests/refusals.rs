@@ -2,6 +2,7 @@
 //! command in which everything is wrong and repairs one thing a step.
 
 mod grants;
+mod payout;
 mod orders;
 mod till;
 
@@ -381,6 +382,13 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CodeOver { .. }
         | Refusal::CodeUsed { .. }
         | Refusal::CodeFull => "code",
+        Refusal::DaysOffMissing { .. }
+        | Refusal::NotTheNextRun { .. }
+        | Refusal::PeriodNotOver { .. }
+        | Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState => "payout run",
+        Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
     }
 }
 
@@ -468,6 +476,18 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        (
+            "payout run",
+            payout::runs(),
+            "nothing_due not_the_next_run period_not_over days_off_missing run_at_work \
+             unknown_run not_well_formed wrong_run_state same_officer nothing_due",
+        ),
+        (
+            "payout statement",
+            payout::statements(),
+            "unknown_run unknown_statement wrong_statement_state wrong_statement_state \
+             not_well_formed",
         ),
     ]
 }
