@@ -27,6 +27,7 @@ mod transfer;
 // Vouchers.
 
 // Printed tickets.
+mod ticket;
 
 // Orders and pledges.
 
@@ -58,8 +59,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, ConversionId, DeskId, EntryIndex, Handle, MerchantId, PaymentId,
+        ProgrammeId, ProposalId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -68,6 +69,7 @@ use crate::{
     refusal::Refusal,
     signature::SigningKey,
     terms::TownTerms,
+    ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
     transfer::{Incoming, Outgoing},
 };
 
@@ -115,6 +117,10 @@ pub struct Ledger {
     // Vouchers.
 
     // Printed tickets.
+    tickets: Hashed<TicketNumber, Ticket>,
+    ticket_receipts: Hashed<TicketReceiptNumber, TicketReceipt>,
+    ticket_rules: Hashed<RulesFrom, TicketRules>,
+    ticket_stocks: Hashed<DeskId, TicketStock>,
 
     // Orders and pledges.
 
@@ -130,6 +136,7 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    ticket_index: ticket::TicketIndex,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -309,6 +316,15 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
+            Command::SetTicketRules(rules, _) => self.plan_ticket_rules(rules),
+            Command::ReceiveTicketStock(range, _) => self.plan_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.plan_ticket_spoil(range),
+            Command::IssueTickets(order, holder) => self.plan_ticket_issue(order, holder),
+            Command::ScanTicket(signed, _) => self.plan_ticket_scan(&signed.intent),
+            Command::TakeTicketBundle(bundle, _) => self.plan_ticket_bundle(bundle),
+            Command::DecideTicketDouble(decision, _) => self.plan_ticket_decision(decision),
+            Command::VoidTickets(void, _) => self.plan_ticket_void(void),
+            Command::LapseTickets(..) => self.plan_ticket_lapse(),
 
             // Orders and pledges.
 
@@ -410,6 +426,23 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
+            Command::SetTicketRules(rules, _) => {
+                self.ticket_rules.insert(rules.from, rules.clone());
+            }
+            Command::ReceiveTicketStock(range, _) => self.apply_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.apply_ticket_spoil(range)?,
+            Command::IssueTickets(order, holder) => {
+                self.apply_ticket_issue(entry, order, holder, effect)?;
+            }
+            Command::ScanTicket(signed, _) => self.apply_ticket_scan(entry, &signed.intent)?,
+            Command::TakeTicketBundle(bundle, by) => {
+                self.apply_ticket_bundle(entry, bundle, by.officer)?;
+            }
+            Command::DecideTicketDouble(decision, by) => {
+                self.apply_ticket_decision(entry, decision, by.officer)?;
+            }
+            Command::VoidTickets(void, _) => self.apply_ticket_void(entry, void)?,
+            Command::LapseTickets(..) => self.apply_ticket_lapse()?,
 
             // Orders and pledges.
 

@@ -25,6 +25,7 @@ pub mod programme;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;
+pub mod ticket;
 pub mod intent;
 
 pub mod envelope;

@@ -35,6 +35,10 @@ pub enum Domain {
     // Vouchers.
 
     // Printed tickets.
+    /// A town's printed ticket.
+    Ticket,
+    /// A terminal's scan of a ticket.
+    TicketScan,
 
     // Orders and pledges.
 }
@@ -57,6 +61,8 @@ impl Domain {
             // Vouchers.
 
             // Printed tickets.
+            Self::Ticket => "jichi/ticket/v1",
+            Self::TicketScan => "jichi/ticket-scan/v1",
 
             // Orders and pledges.
         }

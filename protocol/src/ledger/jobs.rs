@@ -9,12 +9,13 @@ impl Ledger {
     /// The commands that are due now, the most urgent first: at most one of each kind.
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
-        let due: [Option<(JobKind, Command)>; 0] = [
+        let due: Vec<Option<(JobKind, Command)>> = alloc::vec![
             // Bulk grants, claim slips, group applications.
 
             // Vouchers.
 
             // Printed tickets.
+            self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
 
             // Orders and pledges.
         ];

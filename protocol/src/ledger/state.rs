@@ -6,7 +6,7 @@ use alloc::{
 };
 use minicbor::{Decode, Encode};
 
-use super::Ledger;
+use super::{Ledger, ticket::TicketIndex};
 use crate::{
     account::{HolderClass, HolderState, Side},
     catalogue::CompanyPoints,
@@ -252,6 +252,7 @@ macro_rules! sections {
             // Vouchers.
 
             // Printed tickets.
+            , tickets, ticket_receipts, ticket_rules, ticket_stocks
 
             // Orders and pledges.
 
@@ -294,6 +295,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    ticket_index: TicketIndex::default(),
                     hashed: None,
                 }
             };
@@ -366,6 +368,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_tickets();
     }
 }
 

@@ -12,4 +12,5 @@ mod pair;
 mod properties;
 mod refusals;
 mod repeating;
+mod tickets;
 mod transfers;

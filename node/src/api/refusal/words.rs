@@ -1,5 +1,8 @@
 //! The words of the ledger's refusals, in both languages.
 
+// Printed tickets.
+mod ticket;
+
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -17,6 +20,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Vouchers.
 
     // Printed tickets.
+    ticket::TICKET,
 
     // Orders and pledges.
 
