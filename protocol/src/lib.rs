@@ -37,6 +37,7 @@ pub mod command;
 pub mod refusal;
 pub mod entry;
 
+pub mod few;
 pub mod hashed;
 pub mod ledger;
 pub mod decision;
