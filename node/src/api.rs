@@ -28,6 +28,7 @@ pub mod view;
 // Vouchers.
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 

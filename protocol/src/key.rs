@@ -161,7 +161,6 @@ pub enum JobKind {
     /// Lapses tickets behind their last day at the office.
     #[n(20)]
     TicketLapse,
-
     // Orders and pledges: 25 to 29.
 
     // Payout: 30 to 34.

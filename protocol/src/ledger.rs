@@ -326,7 +326,6 @@ impl Ledger {
             Command::DecideTicketDouble(decision, _) => self.plan_ticket_decision(decision),
             Command::VoidTickets(void, _) => self.plan_ticket_void(void),
             Command::LapseTickets(..) => self.plan_ticket_lapse(),
-
             // Orders and pledges.
 
             // Payout.
@@ -444,7 +443,6 @@ impl Ledger {
             }
             Command::VoidTickets(void, _) => self.apply_ticket_void(entry, void)?,
             Command::LapseTickets(..) => self.apply_ticket_lapse()?,
-
             // Orders and pledges.
 
             // Payout.

@@ -39,7 +39,6 @@ pub enum Domain {
     Ticket,
     /// A terminal's scan of a ticket.
     TicketScan,
-
     // Orders and pledges.
 }
 
@@ -63,7 +62,6 @@ impl Domain {
             // Printed tickets.
             Self::Ticket => "jichi/ticket/v1",
             Self::TicketScan => "jichi/ticket-scan/v1",
-
             // Orders and pledges.
         }
     }

@@ -14,7 +14,7 @@ pub use stock::{StockRange, TicketStock};
 
 use crate::{
     date::{BusinessDate, Time},
-    hashed::Bucketed,
+    hashed::{Bucketed, bucketed_by_number},
     id::{
         AccountId, DeskId, EntryIndex, MerchantId, OfficerId, TerminalId, TicketNumber,
         TicketReceiptNumber,
@@ -206,30 +206,11 @@ pub enum BundleLine {
     NotUsableHere,
 }
 
-/// Buckets of 256 numbers.
-macro_rules! bucketed_by_number {
-    ($($name:ty),*) => {$(
-        impl Bucketed for $name {
-            fn bucket(&self) -> u32 {
-                self.0 >> 8
-            }
-
-            fn first_of(bucket: u32) -> Option<Self> {
-                Some(Self(bucket << 8))
-            }
-        }
-    )*};
-}
-
 bucketed_by_number!(TicketNumber, TicketReceiptNumber);
 
 impl Bucketed for RulesFrom {
-    fn bucket(&self) -> u32 {
-        0
-    }
-
-    fn first_of(_: u32) -> Option<Self> {
-        None
+    fn place(&self) -> u128 {
+        self.0.day_number().into()
     }
 }
 

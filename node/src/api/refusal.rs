@@ -145,7 +145,6 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::UnknownTicketDouble
         | Refusal::TicketDoubleDecided
         | Refusal::TicketDoublesRefused => None,
-
         // Orders and pledges.
 
         // Payout.

@@ -46,6 +46,16 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("HandleEnvelope", "別の町との移行の連絡", "message of another town about a transfer"),
     ("Withdraw", "移行の取りやめ", "transfer withdrawn"),
     ("HashState", "台帳の確認値", "hash of the state"),
+    // Printed tickets.
+    ("SetTicketRules", "ポイント券の決まりの設定", "rules for tickets"),
+    ("ReceiveTicketStock", "ポイント券用紙の受入", "paper for tickets received"),
+    ("SpoilTicketStock", "ポイント券用紙の書損", "paper for tickets spoiled"),
+    ("IssueTickets", "ポイント券の発行", "tickets issued"),
+    ("ScanTicket", "ポイント券の使用", "ticket used"),
+    ("TakeTicketBundle", "ポイント券の持込み", "tickets handed in"),
+    ("DecideTicketDouble", "二重の判断", "decision about a double"),
+    ("VoidTickets", "ポイント券の取消", "tickets voided"),
+    ("LapseTickets", "ポイント券の失効", "tickets lapsed"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

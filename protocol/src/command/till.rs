@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{SignedTicketScan, SignedPayment, SignedRefund, SignedVoid};
+use super::{SignedPayment, SignedRefund, SignedTicketScan, SignedVoid};
 use crate::{
     codec,
     id::TerminalId,

@@ -16,7 +16,6 @@ impl Ledger {
 
             // Printed tickets.
             self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
-
             // Orders and pledges.
         ];
         due.into_iter().flatten().collect()

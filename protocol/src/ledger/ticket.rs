@@ -2,17 +2,18 @@
 
 mod redeem;
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, vec::Vec};
+use minicbor::Encode;
 
 use super::{Broken, Ledger, Plan, check::may_spend, lapse, payment::lots_taken};
 use crate::{
     account::{Account, Side},
-    command::{Actor, Command, DayTurn, Nothing, TicketHolder, TicketOrder, TicketRange, TicketVoid},
+    command::{
+        Actor, Command, DayTurn, Nothing, TicketHolder, TicketOrder, TicketRange, TicketVoid,
+    },
     date::BusinessDate,
     entry::{Effect, Entry},
+    hashed::{Bucketed, Hashed},
     id::{DeskId, EntryIndex, TicketNumber, TicketReceiptNumber},
     lot::Lot,
     points::Points,
@@ -34,13 +35,39 @@ const LAPSE_LOTS_MAX: usize = 150;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct TicketIndex {
     /// By the entry that issued them, in the order of the paper.
-    issues: BTreeMap<EntryIndex, Vec<TicketNumber>>,
+    issues: Hashed<ByEntry, Vec<TicketNumber>>,
     /// Those that are not used, by the last day at the office.
-    due: BTreeSet<(BusinessDate, TicketNumber)>,
+    due: Hashed<Due, ()>,
     /// Those with a double that waits for an officer.
-    disputed: BTreeSet<TicketNumber>,
+    disputed: Hashed<TicketNumber, ()>,
     /// Receipts, by the entry that made them.
-    bundles: BTreeMap<EntryIndex, TicketReceiptNumber>,
+    bundles: Hashed<ByEntry, TicketReceiptNumber>,
+}
+
+/// An entry, as a key of what it made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode)]
+#[cbor(transparent)]
+struct ByEntry(#[n(0)] EntryIndex);
+
+impl Bucketed for ByEntry {
+    fn place(&self) -> u128 {
+        self.0.0.into()
+    }
+}
+
+/// A ticket that lapses behind a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode)]
+struct Due {
+    #[n(0)]
+    until: BusinessDate,
+    #[n(1)]
+    ticket: TicketNumber,
+}
+
+impl Bucketed for Due {
+    fn place(&self) -> u128 {
+        u128::from(self.until.day_number()) << 32 | self.ticket.place()
+    }
 }
 
 impl Ledger {
@@ -96,9 +123,9 @@ impl Ledger {
         if next != range.first {
             return Err(Refusal::TicketPaperNotNext { next: next.0 });
         }
-        let in_order = upcoming.zip(1..=count).all(|(number, at)| {
-            range.first.0.checked_add(at) == Some(number.0)
-        });
+        let in_order = upcoming
+            .zip(1..=count)
+            .all(|(number, at)| range.first.0.checked_add(at) == Some(number.0));
         let left = stock.map_or(0, TicketStock::left);
         if count >= left || !in_order {
             return Err(Refusal::TicketStockShort { left });
@@ -192,7 +219,8 @@ impl Ledger {
             stock.used = stock.used.saturating_add(1);
             // Paid points of another issuer end by law, on paper as in the account.
             let legal = lots.iter().filter_map(|lot| lot.terms.legal_last_day()).min();
-            let last_day = legal.map_or(valid.last_day(day), |legal| legal.min(valid.last_day(day)));
+            let last_day =
+                legal.map_or(valid.last_day(day), |legal| legal.min(valid.last_day(day)));
             let ticket = Ticket {
                 holder: private.account,
                 points: *points,
@@ -213,25 +241,25 @@ impl Ledger {
     }
 
     fn note_ticket(&mut self, number: TicketNumber, ticket: &Ticket) {
-        self.ticket_index.issues.entry(ticket.issued).or_default().push(number);
+        self.ticket_index.issues.get_or_default(ByEntry(ticket.issued)).push(number);
         if matches!(ticket.state, TicketState::Issued { .. }) {
-            self.ticket_index.due.insert((ticket.office_until, number));
+            self.ticket_index.due.insert(Due { until: ticket.office_until, ticket: number }, ());
         }
         if ticket.doubles.iter().any(|double| double.state == DoubleState::Disputed) {
-            self.ticket_index.disputed.insert(number);
+            self.ticket_index.disputed.insert(number, ());
         }
     }
 
     /// Makes what is derived from the tickets.
     pub(super) fn derive_tickets(&mut self) {
-        let tickets: Vec<(TicketNumber, Ticket)> =
-            self.tickets.iter().map(|(number, ticket)| (*number, ticket.clone())).collect();
-        for (number, ticket) in &tickets {
+        // A copy shares everything with its original.
+        let tickets = self.tickets.clone();
+        for (number, ticket) in tickets.iter() {
             self.note_ticket(*number, ticket);
         }
-        let receipts = self.ticket_receipts.iter();
-        self.ticket_index.bundles =
-            receipts.map(|(number, receipt)| (receipt.entry, *number)).collect();
+        for (number, receipt) in self.ticket_receipts.iter() {
+            self.ticket_index.bundles.insert(ByEntry(receipt.entry), *number);
+        }
     }
 
     /// Points go back as they were taken, the last first: by the rule for whatever returns.
@@ -271,7 +299,7 @@ impl Ledger {
         for number in &void.tickets {
             let ticket = self.tickets.get_mut(number).ok_or(Broken::Unknown)?;
             ticket.state = TicketState::Voided(void.cause);
-            self.ticket_index.due.remove(&(ticket.office_until, *number));
+            self.ticket_index.due.remove(&Due { until: ticket.office_until, ticket: *number });
             if ticket.limited == Limited::Yes && ticket.day == today {
                 let holder = self.holders.get_mut(&ticket.holder).ok_or(Broken::Unknown)?;
                 holder.spent = holder.spent.minus(ticket.points).unwrap_or(Points::ZERO);
@@ -288,8 +316,9 @@ impl Ledger {
     /// Tickets that nobody handed in until the office's last day, as far as one entry takes them.
     fn tickets_to_lapse(&self) -> Vec<TicketNumber> {
         let mut lots = 0_usize;
-        let due = self.ticket_index.due.iter().take_while(|(until, _)| *until < self.meta.day);
-        due.map(|(_, number)| *number)
+        let due = self.ticket_index.due.iter().map(|(due, ())| due);
+        due.take_while(|due| due.until < self.meta.day)
+            .map(|due| due.ticket)
             .take(TICKETS_MAX)
             .take_while(|number| {
                 let first = lots == 0;
@@ -333,7 +362,7 @@ impl Ledger {
         for number in self.tickets_to_lapse() {
             let ticket = self.tickets.get_mut(&number).ok_or(Broken::Unknown)?;
             ticket.state = TicketState::Lapsed;
-            let due = (ticket.office_until, number);
+            let due = Due { until: ticket.office_until, ticket: number };
             self.ticket_index.due.remove(&due);
         }
         Ok(())
@@ -341,9 +370,9 @@ impl Ledger {
 
     /// The lapse of tickets, if one is due.
     pub(super) fn ticket_job(&self) -> Option<Command> {
-        let (until, _) = self.ticket_index.due.first()?;
+        let (due, ()) = self.ticket_index.due.iter().next()?;
         let date = self.meta.day;
-        (*until < date).then(|| Command::LapseTickets(DayTurn { date }, Nothing {}))
+        (due.until < date).then(|| Command::LapseTickets(DayTurn { date }, Nothing {}))
     }
 
     /// A ticket.
@@ -355,7 +384,7 @@ impl Ledger {
     /// The tickets that an entry issued, in the order of the paper.
     #[must_use]
     pub fn tickets_issued_by(&self, entry: EntryIndex) -> &[TicketNumber] {
-        self.ticket_index.issues.get(&entry).map_or(&[], Vec::as_slice)
+        self.ticket_index.issues.get(&ByEntry(entry)).map_or(&[], Vec::as_slice)
     }
 
     /// All tickets in the order of their numbers.
@@ -370,7 +399,7 @@ impl Ledger {
 
     /// Doubles that wait for an officer: the ticket, and which of its doubles.
     pub fn ticket_disputes(&self) -> impl Iterator<Item = (TicketNumber, u32, &Double)> {
-        self.ticket_index.disputed.iter().flat_map(|number| {
+        self.ticket_index.disputed.iter().flat_map(|(number, ())| {
             let doubles = self.tickets.get(number).map_or(&[][..], |ticket| &ticket.doubles);
             let numbered = (0_u32..).zip(doubles);
             numbered

@@ -87,8 +87,7 @@ impl TicketRules {
         let shops = match &self.shops {
             UsableShops::All => true,
             UsableShops::Only(shops) => {
-                (1..=SHOPS_MAX).contains(&shops.len())
-                    && shops.is_sorted_by(|low, high| low < high)
+                (1..=SHOPS_MAX).contains(&shops.len()) && shops.is_sorted_by(|low, high| low < high)
             }
         };
         (1..=UNITS_MAX).contains(&self.units.len())

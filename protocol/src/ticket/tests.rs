@@ -53,11 +53,8 @@ fn what_is_no_code_of_a_ticket_is_told() {
 
 #[test]
 fn paper_is_used_in_order_over_the_ranges_that_came_in() {
-    let range = |first, last| StockRange {
-        first: TicketNumber(first),
-        last: TicketNumber(last),
-        gone: 0,
-    };
+    let range =
+        |first, last| StockRange { first: TicketNumber(first), last: TicketNumber(last), gone: 0 };
     let mut stock = TicketStock { ranges: vec![range(1, 2), range(11, 12)], used: 0, spoiled: 0 };
     assert_eq!((stock.received(), stock.left()), (4, 4));
     assert_eq!(stock.take_next(), Some(TicketNumber(1)));

@@ -21,7 +21,6 @@ pub(super) const WORDS: &[&[Words]] = &[
 
     // Printed tickets.
     ticket::TICKET,
-
     // Orders and pledges.
 
     // Payout.

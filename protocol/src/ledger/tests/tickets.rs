@@ -87,8 +87,7 @@ impl Desk {
     ) -> Result<Entry, Refusal> {
         let (town, key, at) = (self.town, self.key(), self.time);
         let intent = TicketScan { town, key, merchant, terminal, ticket, at };
-        let signature =
-            self.terminal_key.sign(Domain::TicketScan, &crate::codec::encode(&intent));
+        let signature = self.terminal_key.sign(Domain::TicketScan, &crate::codec::encode(&intent));
         let command = Command::ScanTicket(SignedTicketScan { intent, signature }, Nothing {});
         self.keyed(Some(OperationKey::Client(key)), command)
     }
@@ -382,8 +381,8 @@ fn what_comes_back_of_lapsed_points_has_grace_once() {
     assert_eq!(desk.spendable(&account), 0);
     desk.on("2027-06-01");
     desk.void_tickets(&[ticket], VoidCause::Returned).unwrap();
-    let lots = desk.ledger.holder(&account).unwrap().lots.as_slice().to_vec();
-    assert_eq!((lots[0].terms.expires, lots[0].terms.grace), (day("2027-06-15"), Grace::Used));
+    let lot = desk.ledger.holder(&account).unwrap().lots.iter().next().unwrap();
+    assert_eq!((lot.terms.expires, lot.terms.grace), (day("2027-06-15"), Grace::Used));
     desk.replays();
 }
 
@@ -406,10 +405,8 @@ fn paid_points_of_another_issuer_end_by_law_on_paper_too() {
 #[test]
 fn a_holder_who_prints_at_home_is_held_to_the_limit_of_the_password() {
     let (mut desk, account) = Desk::issuing(|_| {});
-    let terms = TownTerms {
-        password: Limit { payment: p(1_000), day: p(1_500) },
-        ..*desk.ledger.terms()
-    };
+    let terms =
+        TownTerms { password: Limit { payment: p(1_000), day: p(1_500) }, ..*desk.ledger.terms() };
     desk.fact(Command::SetTerms(terms, by_officer()));
     let home = (HOME, Actor::Holder, None);
     let over = desk.order(account, &[500, 500, 100], home);

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, Ledger, Plan};
+use super::{Broken, ByEntry, Due, Ledger, Plan};
 use crate::{
     account::{Account, LossCause},
     command::{DoubleVerdict, InUse, TicketBundle, TicketDecision, TicketScan},
@@ -92,13 +92,14 @@ impl Ledger {
         match &ticket.state {
             TicketState::Issued { .. } => {
                 ticket.state = TicketState::Redeemed(hand_in);
-                let (points, due) = (ticket.points, (ticket.office_until, number));
+                let points = ticket.points;
+                let due = Due { until: ticket.office_until, ticket: number };
                 self.ticket_index.due.remove(&due);
                 Ok(points)
             }
             TicketState::Redeemed(_) => {
                 ticket.doubles.push(Double { hand_in, state: DoubleState::Disputed });
-                self.ticket_index.disputed.insert(number);
+                self.ticket_index.disputed.insert(number, ());
                 Ok(Points::ZERO)
             }
             TicketState::Voided(_) | TicketState::Lapsed => Err(Broken::Unknown),
@@ -210,17 +211,14 @@ impl Ledger {
             lines,
         };
         self.ticket_receipts.insert(receipt, kept);
-        self.ticket_index.bundles.insert(entry.index, receipt);
+        self.ticket_index.bundles.insert(ByEntry(entry.index), receipt);
         self.shop_took_tickets(entry, bundle.merchant, taken)
     }
 
     /// The receipt that an entry made.
     #[must_use]
-    pub fn receipt_of_bundle(
-        &self,
-        entry: crate::id::EntryIndex,
-    ) -> Option<TicketReceiptNumber> {
-        self.ticket_index.bundles.get(&entry).copied()
+    pub fn receipt_of_bundle(&self, entry: crate::id::EntryIndex) -> Option<TicketReceiptNumber> {
+        self.ticket_index.bundles.get(&ByEntry(entry)).copied()
     }
 
     pub(in crate::ledger) fn plan_ticket_decision(
@@ -239,10 +237,8 @@ impl Ledger {
                 if rules.doubles == Doubles::Refused {
                     return Err(Refusal::TicketDoublesRefused);
                 }
-                let (loss, shop) = (
-                    Account::Loss(LossCause::Double),
-                    Account::Merchant(double.hand_in.merchant),
-                );
+                let (loss, shop) =
+                    (Account::Loss(LossCause::Double), Account::Merchant(double.hand_in.merchant));
                 let postings = Postings::between(loss, shop, ticket.points);
                 postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
             }

@@ -2,7 +2,10 @@
 
 use alloc::vec;
 
-use super::{super::tickets::{range, rules}, *};
+use super::{
+    super::tickets::{range, rules},
+    *,
+};
 use crate::{
     id::{DeskId, TicketNumber},
     ticket::{SignedTicket, TicketFace, VoidCause},
