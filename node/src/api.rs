@@ -31,7 +31,10 @@ pub mod view;
 pub mod ticket;
 
 // Orders and pledges.
+pub mod order;
+pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.

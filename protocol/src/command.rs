@@ -2,6 +2,8 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod payout;
+mod order;
 mod points;
 mod proposed;
 mod ticket;
@@ -13,6 +15,13 @@ use minicbor::{Decode, Encode};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use order::{
+    Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
+    SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
+};
+pub use payout::{
+    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
 };
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
@@ -28,10 +37,12 @@ pub use till::TillSigned;
 
 use crate::{
     agreement::SignedAgreement,
+    calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
+    payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
     ticket::TicketRules,
@@ -158,6 +169,8 @@ macro_rules! basis {
 pub enum Basis<'a> {
     /// A terminal signed it.
     Till(&'a dyn TillSigned),
+    /// A site signed it.
+    Site(&'a dyn SiteSigned),
     /// A company signed it.
     Company(&'a SignedConversion),
     /// Another town signed it.
@@ -263,8 +276,44 @@ commands! {
     98 LapseTickets(DayTurn, Nothing): Rule,
 
     // Orders and pledges: 100 to 109.
+    /// A site that takes points online, new or changed.
+    100 SetSite(SiteSetting, ByOfficer): Node,
+    /// A holder links a site, or changes the limit that needs no confirmation.
+    101 LinkSite(Nothing, SiteLink): Node of |_, own| own.account,
+    /// A holder ends a link to a site.
+    102 UnlinkSite(Nothing, SiteUnlink): Node of |_, own| own.account,
+    /// Points are reserved for an order or a pledge.
+    103 Hold(SignedHold, Reserved): Site of |_, own| own.account,
+    /// Reserved points are taken, whole or in part.
+    104 Capture(SignedCapture, Nothing): Site,
+    /// Reserved points are given back.
+    105 Release(SignedRelease, Nothing): Site,
+    /// Captured points are given back, whole or in part.
+    106 RefundCapture(SignedCaptureRefund, Nothing): Site,
+    /// A campaign has reached its goal, or failed.
+    107 CloseCampaign(SignedCampaignClose, Nothing): Site,
+    /// A slice of what was reserved for nothing goes back.
+    108 ReturnHolds(DayTurn, Nothing): Rule,
 
     // Payout: 110 to 119.
+    /// The days off of some years.
+    110 SetHolidays(HolidayTable, ByOfficer): Node,
+    /// How the town pays its shops.
+    111 SetPayoutTerms(PayoutTerms, ByOfficer): Node,
+    /// Closes a period: its shops follow in slices.
+    112 CloseRun(RunClosing, ByOfficer): Node,
+    /// A step of a run: checked, handed over, paid.
+    113 MarkRun(RunMark, ByOfficer): Node,
+    /// The next shops of a run.
+    114 SliceRun(RunSlice, Nothing): Rule,
+    /// A bank transfer came back.
+    115 ReturnTransfer(TransferReturned, ByOfficer): Node,
+    /// A bank transfer that came back was made again.
+    116 RepeatTransfer(TransferAgain, ByOfficer): Node,
+    /// Where a sum stands in the town's budget.
+    117 SetBudgetLine(BudgetLine, ByOfficer): Node,
+    /// A shop's bank account, which stands in the vault.
+    118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
 }
@@ -336,13 +385,13 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        let _ = self;
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
 
+        // Payout.
+        matches!(self, Self::SetBank(..))
         // Moving in.
-        false
     }
 
     /// The payment that a payment makes, a void or a refund names.

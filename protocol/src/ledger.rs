@@ -30,16 +30,23 @@ mod transfer;
 mod ticket;
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
+mod payout;
 
 // Moving in.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use campaign::Campaign;
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
+pub use payout::NextRun;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
@@ -52,7 +59,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -60,8 +67,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, DeskId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
+        AccountId, ChannelNumber, ConversionId, DeskId, EntryIndex, Handle, HoldId, MerchantId,
+        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber, TicketReceiptNumber,
+        TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -124,8 +132,23 @@ pub struct Ledger {
     ticket_stocks: Hashed<DeskId, TicketStock>,
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
+    /// Days off, by year.
+    days_off: Hashed<crate::calendar::CalendarYear, crate::calendar::DaysOff>,
+    payout_terms: Hashed<crate::payout::Only, crate::payout::PayoutTerms>,
+    /// Runs that were closed.
+    runs: Hashed<crate::id::RunId, crate::payout::Run>,
+    statements: Hashed<crate::payout::StatementKey, crate::payout::Statement>,
+    budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
+    /// Where in the vault a shop's bank account stands.
+    banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
 
@@ -138,6 +161,7 @@ pub struct Ledger {
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
     ticket_index: ticket::TicketIndex,
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -327,9 +351,25 @@ impl Ledger {
             Command::VoidTickets(void, _) => self.plan_ticket_void(void),
             Command::LapseTickets(..) => self.plan_ticket_lapse(),
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
-
+            Command::SetHolidays(table, _) => Self::plan_holidays(table),
+            Command::SetPayoutTerms(terms, _) => Self::plan_payout_terms(terms),
+            Command::CloseRun(closing, _) => self.plan_run(time, closing),
+            Command::MarkRun(mark, by) => self.plan_run_mark(mark, by.officer),
+            Command::SliceRun(slice, _) => self.plan_run_slice(slice.run),
+            Command::ReturnTransfer(returned, _) => self.plan_transfer_back(returned),
+            Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
+            Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
+            Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
         }
     }
@@ -444,10 +484,39 @@ impl Ledger {
             Command::VoidTickets(void, _) => self.apply_ticket_void(entry, void)?,
             Command::LapseTickets(..) => self.apply_ticket_lapse()?,
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
-
-            // Moving in.
+            Command::SetHolidays(table, _) => self.apply_holidays(table),
+            Command::SetPayoutTerms(terms, _) => {
+                self.payout_terms.insert(crate::payout::Only {}, terms.clone());
+            }
+            Command::CloseRun(closing, by) => self.apply_run(closing, by.officer)?,
+            Command::MarkRun(mark, by) => self.apply_run_mark(mark, by.officer)?,
+            Command::SliceRun(slice, _) => self.apply_run_slice(slice.run, effect)?,
+            Command::ReturnTransfer(returned, by) => {
+                self.apply_transfer_back(returned, by.officer)?;
+            }
+            Command::RepeatTransfer(again, by) => self.apply_transfer_again(again, by.officer)?,
+            Command::SetBudgetLine(line, _) => {
+                self.budget_lines.insert(line.purse, line.clone());
+            }
+            Command::SetBank(setting, _) => {
+                self.banks.insert(setting.merchant, setting.clone());
+            } // Moving in.
         }
         Ok(())
     }
@@ -522,4 +591,4 @@ fn company_key(company: &str, reference: &str) -> Digest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -212,8 +212,54 @@ refusals! {
     178 TicketDoublesRefused final "ticket_doubles_refused",
 
     // Orders and pledges: 180 to 199.
+    /// No such site, or its key is another one.
+    180 UnknownSite retry "unknown_site",
+    /// The site takes no points now.
+    181 SiteSuspended final "site_suspended",
+    /// The holder has not linked the site, or no longer.
+    182 SiteNotLinked final "site_not_linked",
+    /// Above what the link allows without confirmation: the holder has to confirm.
+    183 OverStandingLimit { 0 limit: Points } retry "over_standing_limit",
+    /// The last day of the hold lies behind, or further off than the town allows the site.
+    184 HoldDate { 0 last: BusinessDate } final "hold_date",
+    /// No such hold.
+    185 UnknownHold retry "unknown_hold",
+    /// Another site's hold.
+    186 NotYourHold retry "not_your_hold",
+    /// The hold was captured.
+    187 HoldCaptured final "hold_captured",
+    /// The hold was released, also before it arrived.
+    188 HoldReleased final "hold_released",
+    /// The hold's last day is over: the points went back.
+    189 HoldOver { 0 last: BusinessDate } final "hold_over",
+    /// More than is on hold.
+    190 OverHold { 0 held: Points } final "over_hold",
+    /// The campaign has not ended: pledges are captured when it has reached its goal.
+    191 CampaignOpen final "campaign_open",
+    /// The campaign has ended.
+    192 CampaignClosed final "campaign_closed",
+    /// The campaign failed: its pledges go back.
+    193 CampaignFailed final "campaign_failed",
+    /// The hold is not captured: release it.
+    194 NotCaptured final "not_captured",
 
     // Payout: 200 to 219.
+    /// The days off of this year are not entered yet.
+    200 DaysOffMissing { 0 year: u32 } final "days_off_missing",
+    /// The next run ends on another day: runs are closed in order, cut by the cycle.
+    201 NotTheNextRun { 0 last: BusinessDate } final "not_the_next_run",
+    /// A shop's day close of the period's last day is not over.
+    202 PeriodNotOver { 0 last: BusinessDate } final "period_not_over",
+    /// A run is being closed or marked as paid, shop by shop.
+    203 RunAtWork retry "run_at_work",
+    /// No such run.
+    204 UnknownRun retry "unknown_run",
+    /// The run is in another state than this step begins from.
+    205 WrongRunState final "wrong_run_state",
+    /// The run has no statement of this shop.
+    206 UnknownStatement retry "unknown_statement",
+    /// The statement is in another state than this step begins from.
+    207 WrongStatementState final "wrong_statement_state",
 
     // Moving in: 220 to 229.
 }

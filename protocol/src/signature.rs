@@ -40,6 +40,16 @@ pub enum Domain {
     /// A terminal's scan of a ticket.
     TicketScan,
     // Orders and pledges.
+    /// A site's hold.
+    Hold,
+    /// A site's capture.
+    Capture,
+    /// A site's release.
+    Release,
+    /// A site's refund of captured points.
+    CaptureRefund,
+    /// A site's word that a campaign ended.
+    CampaignClose,
 }
 
 impl Domain {
@@ -63,6 +73,11 @@ impl Domain {
             Self::Ticket => "jichi/ticket/v1",
             Self::TicketScan => "jichi/ticket-scan/v1",
             // Orders and pledges.
+            Self::Hold => "jichi/hold/v1",
+            Self::Capture => "jichi/capture/v1",
+            Self::Release => "jichi/release/v1",
+            Self::CaptureRefund => "jichi/capture-refund/v1",
+            Self::CampaignClose => "jichi/campaign-close/v1",
         }
     }
 

@@ -146,9 +146,34 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::TicketDoubleDecided
         | Refusal::TicketDoublesRefused => None,
         // Orders and pledges.
-
+        Refusal::OverStandingLimit { limit } => {
+            both(format!("上限{limit}"), format!("limit {limit}"))
+        }
+        Refusal::HoldDate { last } => both(format!("{last}まで"), format!("until {last}")),
+        Refusal::HoldOver { last } => both(format!("期限{last}"), format!("last day {last}")),
+        Refusal::OverHold { held } => both(format!("確保{held}"), format!("on hold: {held}")),
+        Refusal::UnknownSite
+        | Refusal::SiteSuspended
+        | Refusal::SiteNotLinked
+        | Refusal::UnknownHold
+        | Refusal::NotYourHold
+        | Refusal::HoldCaptured
+        | Refusal::HoldReleased
+        | Refusal::CampaignOpen
+        | Refusal::CampaignClosed
+        | Refusal::CampaignFailed
+        | Refusal::NotCaptured => None,
         // Payout.
-
+        Refusal::DaysOffMissing { year } => both(format!("{year}年"), format!("{year}")),
+        Refusal::NotTheNextRun { last } => {
+            both(format!("次の期間の末日は{last}"), format!("the next one ends on {last}"))
+        }
+        Refusal::PeriodNotOver { last } => both(format!("末日{last}"), format!("ends on {last}")),
+        Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState
+        | Refusal::UnknownStatement
+        | Refusal::WrongStatementState => None,
         // Moving in.
     }
 }

@@ -56,6 +56,15 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("DecideTicketDouble", "二重の判断", "decision about a double"),
     ("VoidTickets", "ポイント券の取消", "tickets voided"),
     ("LapseTickets", "ポイント券の失効", "tickets lapsed"),
+    ("SetSite", "注文サイトの登録", "online site"),
+    ("LinkSite", "注文サイトとの連携", "link to an online site"),
+    ("UnlinkSite", "注文サイトとの連携の終了", "end of a link to an online site"),
+    ("Hold", "注文・応援によるポイントの確保", "points held for an order or a pledge"),
+    ("Capture", "注文・応援の支払確定", "order or pledge paid"),
+    ("Release", "確保の解除", "hold released"),
+    ("RefundCapture", "注文・応援のポイントの返還", "refund of an order or a pledge"),
+    ("CloseCampaign", "応援募集の終了", "end of a campaign"),
+    ("ReturnHolds", "確保したポイントの自動返却", "held points returned by rule"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.
@@ -82,6 +91,7 @@ pub const fn book(account: &Account) -> (&'static str, &'static str) {
         Account::Payable(..) => ("締め済みの未払分", "payable in closed runs"),
         Account::PaidOut(_) => ("支払済み", "paid out"),
         Account::Association(_) => ("商店街団体の付与", "given by associations"),
+        Account::Fee => ("手数料", "fees"),
         Account::Bulk(_) => ("一括付与の処理中", "reserved by bulk grants"),
         Account::Voucher(_) => ("未使用の商品券", "vouchers issued"),
         Account::Ticket => ("未使用のポイント券", "tickets issued"),

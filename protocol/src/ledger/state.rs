@@ -257,8 +257,10 @@ macro_rules! sections {
             , tickets, ticket_receipts, ticket_rules, ticket_stocks
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
+            , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
         }
@@ -298,6 +300,7 @@ impl Ledger {
                     answers: BTreeMap::new(),
                     // Derived, by area.
                     ticket_index: TicketIndex::default(),
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -442,6 +445,7 @@ impl Ledger {
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
         self.derive_tickets();
+        self.derive_orders();
     }
 }
 

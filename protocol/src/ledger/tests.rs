@@ -3,12 +3,14 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 mod corners;
-mod desk;
+pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
 mod model;
+mod order;
 mod pair;
+pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;

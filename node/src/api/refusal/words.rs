@@ -2,6 +2,8 @@
 
 // Printed tickets.
 mod ticket;
+mod payout;
+mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
@@ -22,9 +24,9 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Printed tickets.
     ticket::TICKET,
     // Orders and pledges.
-
+    orders::ORDERS,
     // Payout.
-
+    payout::PAYOUT,
     // Moving in.
 ];
 

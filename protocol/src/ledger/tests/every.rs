@@ -2,6 +2,8 @@
 
 // Printed tickets.
 mod tickets;
+mod payout;
+mod orders;
 
 use alloc::{vec, vec::Vec};
 
@@ -261,5 +263,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
     maker.tickets();
+    maker.payouts();
+    maker.orders(account);
     maker.made
 }

@@ -1,6 +1,8 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod payout;
+mod orders;
 mod till;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
@@ -342,6 +344,21 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotMovable { .. }
         | Refusal::ChannelFrozen => "offer",
         Refusal::UnknownTransfer | Refusal::TransferClosed => "withdraw",
+        Refusal::UnknownSite
+        | Refusal::SiteSuspended
+        | Refusal::SiteNotLinked
+        | Refusal::OverStandingLimit { .. }
+        | Refusal::HoldDate { .. }
+        | Refusal::HoldReleased => "hold",
+        Refusal::UnknownHold
+        | Refusal::NotYourHold
+        | Refusal::HoldCaptured
+        | Refusal::HoldOver { .. }
+        | Refusal::OverHold { .. }
+        | Refusal::CampaignOpen
+        | Refusal::CampaignClosed
+        | Refusal::CampaignFailed
+        | Refusal::NotCaptured => "capture",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -369,6 +386,13 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::UnknownTicketDouble
         | Refusal::TicketDoubleDecided
         | Refusal::TicketDoublesRefused => "ticket",
+        Refusal::DaysOffMissing { .. }
+        | Refusal::NotTheNextRun { .. }
+        | Refusal::PeriodNotOver { .. }
+        | Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState => "payout run",
+        Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
     }
 }
 
@@ -419,6 +443,19 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              short_of_points not_movable over_town_cap channel_frozen",
         ),
         ("withdraw", withdraws, "unknown_transfer exists transfer_closed channel_frozen"),
+        (
+            "hold",
+            orders::hold(),
+            "unknown_site not_this_town site_suspended merchant_suspended site_not_linked \
+             account_frozen no_points not_well_formed hold_date over_standing_limit \
+             over_payment_limit over_day_limit hold_released short_of_points",
+        ),
+        (
+            "capture",
+            orders::capture(),
+            "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
+             campaign_closed campaign_failed over_hold hold_captured",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",
@@ -435,6 +472,18 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              ticket_not_genuine unknown_ticket ticket_not_usable_here ticket_voided \
              ticket_double_waits ticket_used ticket_bundle_differs unknown_ticket_double \
              ticket_doubles_refused ticket_double_decided ticket_expired ticket_lapsed",
+        ),
+        (
+            "payout run",
+            payout::runs(),
+            "nothing_due not_the_next_run period_not_over days_off_missing run_at_work \
+             unknown_run not_well_formed wrong_run_state same_officer nothing_due",
+        ),
+        (
+            "payout statement",
+            payout::statements(),
+            "unknown_run unknown_statement wrong_statement_state wrong_statement_state \
+             not_well_formed",
         ),
     ]
 }
