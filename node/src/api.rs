@@ -29,6 +29,7 @@ pub mod programme;
 // Vouchers.
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;

@@ -7,6 +7,7 @@ mod order;
 mod person;
 mod points;
 mod proposed;
+mod ticket;
 mod till;
 
 use alloc::vec::Vec;
@@ -30,6 +31,10 @@ pub use points::{
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use ticket::{
+    DoubleVerdict, SignedTicketScan, TicketBundle, TicketDecision, TicketHolder, TicketOrder,
+    TicketRange, TicketScan, TicketVoid,
+};
 pub use till::TillSigned;
 
 use crate::{
@@ -42,6 +47,7 @@ use crate::{
     payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
+    ticket::TicketRules,
 };
 
 /// Nothing: the part of a command that has no such part.
@@ -262,6 +268,24 @@ commands! {
     // Vouchers: 75 to 89.
 
     // Printed tickets: 90 to 99.
+    /// The rules about tickets from a day on.
+    90 SetTicketRules(TicketRules, ByOfficer): Node,
+    /// A desk received numbered paper.
+    91 ReceiveTicketStock(TicketRange, ByOfficer): Node,
+    /// Paper that was spoiled before anything was printed on it.
+    92 SpoilTicketStock(TicketRange, ByOfficer): Node,
+    /// Tickets are issued out of a holder's points.
+    93 IssueTickets(TicketOrder, TicketHolder): Node of |_, own| own.account,
+    /// A shop scans a ticket.
+    94 ScanTicket(SignedTicketScan, Nothing): Till,
+    /// A shop hands tickets in at the office.
+    95 TakeTicketBundle(TicketBundle, ByOfficer): Node,
+    /// An officer decides about a double.
+    96 DecideTicketDouble(TicketDecision, ByOfficer): Node,
+    /// Tickets that were not used are voided.
+    97 VoidTickets(TicketVoid, ByOfficer): Node,
+    /// Tickets behind their last day at the office.
+    98 LapseTickets(DayTurn, Nothing): Rule,
 
     // Orders and pledges: 100 to 109.
     /// A site that takes points online, new or changed.

@@ -29,6 +29,7 @@ mod person;
 // Vouchers.
 
 // Printed tickets.
+mod ticket;
 
 // Orders and pledges.
 mod campaign;
@@ -70,8 +71,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, CodeId, ConversionId, EntryIndex, Handle, HoldId, MerchantId,
-        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, CodeId, ConversionId, DeskId, EntryIndex, Handle, HoldId,
+        MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber,
+        TicketReceiptNumber, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -80,6 +82,7 @@ use crate::{
     refusal::Refusal,
     signature::SigningKey,
     terms::TownTerms,
+    ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
     transfer::{Incoming, Outgoing},
 };
 
@@ -132,6 +135,10 @@ pub struct Ledger {
     // Vouchers.
 
     // Printed tickets.
+    tickets: Hashed<TicketNumber, Ticket>,
+    ticket_receipts: Hashed<TicketReceiptNumber, TicketReceipt>,
+    ticket_rules: Hashed<RulesFrom, TicketRules>,
+    ticket_stocks: Hashed<DeskId, TicketStock>,
 
     // Orders and pledges.
     sites: Hashed<SiteId, SiteSetting>,
@@ -164,6 +171,7 @@ pub struct Ledger {
     // Derived, by area.
     /// The doubles of a person's first account.
     doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
+    ticket_index: ticket::TicketIndex,
     ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
@@ -348,7 +356,15 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
-
+            Command::SetTicketRules(rules, _) => self.plan_ticket_rules(rules),
+            Command::ReceiveTicketStock(range, _) => self.plan_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.plan_ticket_spoil(range),
+            Command::IssueTickets(order, holder) => self.plan_ticket_issue(order, holder),
+            Command::ScanTicket(signed, _) => self.plan_ticket_scan(&signed.intent),
+            Command::TakeTicketBundle(bundle, _) => self.plan_ticket_bundle(bundle),
+            Command::DecideTicketDouble(decision, _) => self.plan_ticket_decision(decision),
+            Command::VoidTickets(void, _) => self.plan_ticket_void(void),
+            Command::LapseTickets(..) => self.plan_ticket_lapse(),
             // Orders and pledges.
             Command::SetSite(setting, _) => self.plan_site(setting),
             Command::LinkSite(_, link) => self.plan_site_link(link),
@@ -470,7 +486,23 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
-
+            Command::SetTicketRules(rules, _) => {
+                self.ticket_rules.insert(rules.from, rules.clone());
+            }
+            Command::ReceiveTicketStock(range, _) => self.apply_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.apply_ticket_spoil(range)?,
+            Command::IssueTickets(order, holder) => {
+                self.apply_ticket_issue(entry, order, holder, effect)?;
+            }
+            Command::ScanTicket(signed, _) => self.apply_ticket_scan(entry, &signed.intent)?,
+            Command::TakeTicketBundle(bundle, by) => {
+                self.apply_ticket_bundle(entry, bundle, by.officer)?;
+            }
+            Command::DecideTicketDouble(decision, by) => {
+                self.apply_ticket_decision(entry, decision, by.officer)?;
+            }
+            Command::VoidTickets(void, _) => self.apply_ticket_void(entry, void)?,
+            Command::LapseTickets(..) => self.apply_ticket_lapse()?,
             // Orders and pledges.
             Command::SetSite(setting, _) => {
                 self.sites.insert(setting.site, setting.clone());

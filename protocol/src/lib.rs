@@ -28,6 +28,7 @@ pub mod payout;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;
+pub mod ticket;
 pub mod intent;
 
 pub mod envelope;

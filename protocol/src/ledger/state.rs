@@ -7,7 +7,7 @@ use alloc::{
 use core::convert::Infallible;
 use minicbor::{Decode, Encode};
 
-use super::Ledger;
+use super::{Ledger, ticket::TicketIndex};
 use crate::{
     account::{HolderClass, HolderState, Side},
     catalogue::CompanyPoints,
@@ -263,6 +263,7 @@ macro_rules! sections {
             // Vouchers.
 
             // Printed tickets.
+            , tickets, ticket_receipts, ticket_rules, ticket_stocks
 
             // Orders and pledges.
             , sites, site_links, holds, campaigns
@@ -308,6 +309,7 @@ impl Ledger {
                     answers: BTreeMap::new(),
                     // Derived, by area.
                     doubles_of: BTreeMap::new(),
+                    ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
@@ -453,6 +455,7 @@ impl Ledger {
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
         self.derive_doubles();
+        self.derive_tickets();
         self.derive_orders();
     }
 }

@@ -15,4 +15,5 @@ pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod tickets;
 mod transfers;

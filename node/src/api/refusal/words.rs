@@ -1,6 +1,8 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod grants;
+// Printed tickets.
+mod ticket;
 mod payout;
 mod orders;
 
@@ -21,7 +23,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Vouchers.
 
     // Printed tickets.
-
+    ticket::TICKET,
     // Orders and pledges.
     orders::ORDERS,
     // Payout.

@@ -1,6 +1,8 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
 mod grants;
+// Printed tickets.
+mod tickets;
 mod payout;
 mod orders;
 
@@ -262,6 +264,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
     maker.persons_and_codes(account);
+    maker.tickets();
     maker.payouts();
     maker.orders(account);
     maker.made

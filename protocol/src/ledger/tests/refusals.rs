@@ -382,6 +382,26 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CodeOver { .. }
         | Refusal::CodeUsed { .. }
         | Refusal::CodeFull => "code",
+        // Printed tickets.
+        Refusal::TicketsNotIssued
+        | Refusal::NotATicketUnit
+        | Refusal::TicketStockShort { .. }
+        | Refusal::TicketPaperNotNext { .. }
+        | Refusal::TicketStockOverlaps
+        | Refusal::TooManyTickets
+        | Refusal::TicketOfAnotherTown
+        | Refusal::TicketNotGenuine
+        | Refusal::UnknownTicket
+        | Refusal::TicketNotUsableHere
+        | Refusal::TicketVoided
+        | Refusal::TicketLapsed
+        | Refusal::TicketExpired { .. }
+        | Refusal::TicketUsed
+        | Refusal::TicketDoubleWaits
+        | Refusal::TicketBundleDiffers { .. }
+        | Refusal::UnknownTicketDouble
+        | Refusal::TicketDoubleDecided
+        | Refusal::TicketDoublesRefused => "ticket",
         Refusal::DaysOffMissing { .. }
         | Refusal::NotTheNextRun { .. }
         | Refusal::PeriodNotOver { .. }
@@ -476,6 +496,16 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        // Printed tickets.
+        (
+            "ticket",
+            Ladder(super::tickets::refused()),
+            "too_many_tickets tickets_not_issued not_a_ticket_unit ticket_stock_short \
+             ticket_paper_not_next ticket_stock_overlaps ticket_of_another_town \
+             ticket_not_genuine unknown_ticket ticket_not_usable_here ticket_voided \
+             ticket_double_waits ticket_used ticket_bundle_differs unknown_ticket_double \
+             ticket_doubles_refused ticket_double_decided ticket_expired ticket_lapsed",
         ),
         (
             "payout run",
