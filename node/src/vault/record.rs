@@ -23,6 +23,12 @@ pub enum RecordKind {
     Staff,
     /// A bank account of a shop, or the town's own.
     Bank,
+    /// Birth date, kana name and residence of a resident, as recorded.
+    Attributes,
+    /// A resident's places on the lists of programmes.
+    Enrolments,
+    /// The town's secret of keyed hashes.
+    RegisterSecret,
 }
 
 impl RecordKind {
@@ -33,6 +39,9 @@ impl RecordKind {
             Self::Evidence => 3,
             Self::Staff => 4,
             Self::Bank => 30,
+            Self::Attributes => 60,
+            Self::Enrolments => 61,
+            Self::RegisterSecret => 62,
         }
     }
 
@@ -43,6 +52,9 @@ impl RecordKind {
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
             30 => Some(Self::Bank),
+            60 => Some(Self::Attributes),
+            61 => Some(Self::Enrolments),
+            62 => Some(Self::RegisterSecret),
             _ => None,
         }
     }
