@@ -14,8 +14,8 @@ use crate::{
     codec,
     digest::Digest,
     id::{
-        AccountId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId, RunId,
-        SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
+        AccountId, ApplicationId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId,
+        ProposalId, RunId, SchemeId, SiteId, SlipId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
 
@@ -215,7 +215,7 @@ macro_rules! bucketed_by_bytes {
     )*};
 }
 
-bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId);
+bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, SlipId, ApplicationId);
 
 /// One bucket for what is few.
 macro_rules! bucketed_as_one {

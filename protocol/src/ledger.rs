@@ -19,6 +19,9 @@ mod transfer;
 // Programmes and grants.
 
 // Bulk grants, claim slips, group applications.
+mod bulk;
+mod group;
+mod slip;
 
 // Conversions, payments, life of an account.
 
@@ -37,10 +40,13 @@ mod transfer;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use group::GROUP_PERSONS_MAX;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
+pub use slip::{Slip, SlipState};
 pub use state::{
     Balance, Conversion, Converted, Grants, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
 };
@@ -50,7 +56,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, GroupRule, MerchantSetting, Proposed, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -58,8 +64,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        AccountId, ApplicationId, BulkId, ChannelNumber, ConversionId, EntryIndex, Handle,
+        MerchantId, PaymentId, ProgrammeId, ProposalId, SlipId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -107,6 +113,14 @@ pub struct Ledger {
     // Programmes and grants.
 
     // Bulk grants, claim slips, group applications.
+    /// Files, open and ended.
+    bulks: Hashed<BulkId, Bulk>,
+    /// What lines of a file hold ready for an account; the points stand in `bulk(file)`.
+    pending: Hashed<PendingKey, Pending>,
+    slips: Hashed<SlipId, Slip>,
+    group_rules: Hashed<ProgrammeId, GroupRule>,
+    /// Groups' applications that were approved, by the entry that granted them.
+    applications: Hashed<ApplicationId, EntryIndex>,
 
     // Conversions, payments, life of an account.
 
@@ -130,6 +144,12 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// The accounts for which a file holds something ready.
+    pending_of: BTreeMap<BulkId, BTreeSet<AccountId>>,
+    /// The slips of a file that nobody claimed yet.
+    slips_of: BTreeMap<BulkId, BTreeSet<SlipId>>,
+    /// The slip of each code that was ever issued.
+    slip_codes: BTreeMap<Digest, SlipId>,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -264,6 +284,9 @@ impl Ledger {
         if submission.command.needs_two_officers() {
             return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });
         }
+        if let Some(above) = self.above_one_officer(&submission.command) {
+            return Err(Refusal::SecondOfficerNeeded { above });
+        }
         self.plan_command(time, &submission.command)
     }
 
@@ -301,7 +324,16 @@ impl Ledger {
             // Programmes and grants.
 
             // Bulk grants, claim slips, group applications.
-
+            Command::OpenBulk(opening, _) => self.plan_open_bulk(opening),
+            Command::AddBulkLines(slice, lines) => self.plan_bulk_lines(slice, lines),
+            Command::CloseBulk(closing, _) => self.plan_close_bulk(closing),
+            Command::SweepBulk(_, sweep) => self.plan_bulk_sweep(sweep),
+            Command::AddSlips(slice, lines) => self.plan_slips(slice, lines),
+            Command::ClaimSlip(_, claim) => self.plan_claim(claim),
+            Command::ReissueSlip(_, reissue) => self.plan_reissue(reissue),
+            Command::ReturnSlips(_, sweep) => self.plan_slip_return(sweep),
+            Command::SetGroupRule(rule, _) => self.plan_group_rule(rule),
+            Command::GrantGroup(shared, private) => self.plan_group(shared, private),
             // Conversions, payments, life of an account.
 
             // Street cards.
@@ -402,20 +434,34 @@ impl Ledger {
             // Programmes and grants.
 
             // Bulk grants, claim slips, group applications.
+            Command::OpenBulk(opening, _) => self.apply_open_bulk(entry.index, opening)?,
+            Command::AddBulkLines(slice, lines) => {
+                self.apply_bulk_lines(entry.index, slice, lines)?;
+            }
+            Command::CloseBulk(closing, _) => self.apply_close_bulk(closing)?,
+            Command::SweepBulk(_, sweep) => self.apply_bulk_sweep(sweep)?,
+            Command::AddSlips(slice, lines) => self.apply_slips(slice, lines)?,
+            Command::ClaimSlip(_, claim) => self.apply_claim(entry.index, claim)?,
+            Command::ReissueSlip(_, reissue) => self.apply_reissue(reissue)?,
+            Command::ReturnSlips(_, sweep) => self.apply_slip_return(sweep)?,
+            Command::SetGroupRule(rule, _) => {
+                self.group_rules.insert(rule.programme, rule.clone());
+            }
+            Command::GrantGroup(shared, private) => {
+                self.apply_group(entry.index, shared, private)?;
+            } // Conversions, payments, life of an account.
 
-            // Conversions, payments, life of an account.
+              // Street cards.
 
-            // Street cards.
+              // Vouchers.
 
-            // Vouchers.
+              // Printed tickets.
 
-            // Printed tickets.
+              // Orders and pledges.
 
-            // Orders and pledges.
+              // Payout.
 
-            // Payout.
-
-            // Moving in.
+              // Moving in.
         }
         Ok(())
     }

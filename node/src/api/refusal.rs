@@ -113,6 +113,37 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         // Programmes and grants.
 
         // Bulk grants, claim slips, group applications.
+        Refusal::LineRefused { line, number } => {
+            let why = Refusal::CODES.iter().find(|(_, known)| known == number);
+            let why = why.and_then(|(code, _)| self::line(code));
+            let (ja, en) = why.map_or(("", ""), |why| (why.ja, why.en));
+            both(format!("{line}行目: {ja}"), format!("line {line}: {en}"))
+        }
+        Refusal::BulkOutOfOrder { next } => {
+            both(format!("次は{next}件の後"), format!("next: behind {next} lines"))
+        }
+        Refusal::OverBulk { left: points } => left(points.get()),
+        Refusal::BulkIncomplete { lines, count } => {
+            both(format!("{count}件中{lines}件"), format!("{lines} of {count} lines"))
+        }
+        Refusal::SlipEndDate { last } | Refusal::SlipOver { last } => {
+            both(format!("{last}まで"), format!("until {last}"))
+        }
+        Refusal::SlipClaimed { first } => {
+            both(format!("記録番号{first}"), format!("entry {first}"))
+        }
+        Refusal::TooManyLeaders { leaders_max, sub_leaders_max } => both(
+            format!("リーダー{leaders_max}人、サブリーダー{sub_leaders_max}人まで"),
+            format!("at most {leaders_max} leaders and {sub_leaders_max} sub-leaders"),
+        ),
+        Refusal::UnknownBulk
+        | Refusal::BulkClosed
+        | Refusal::WrongBulkMode
+        | Refusal::UnknownSlip
+        | Refusal::SlipReissued
+        | Refusal::SlipNotIssued
+        | Refusal::NoGroupRule
+        | Refusal::OwnApplication => None,
 
         // Conversions, payments, life of an account.
 

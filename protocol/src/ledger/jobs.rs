@@ -9,9 +9,10 @@ impl Ledger {
     /// The commands that are due now, the most urgent first: at most one of each kind.
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
-        let due: [Option<(JobKind, Command)>; 0] = [
+        let due: [Option<(JobKind, Command)>; 2] = [
             // Bulk grants, claim slips, group applications.
-
+            self.bulk_sweep_due(),
+            self.slip_return_due(),
             // Vouchers.
 
             // Printed tickets.

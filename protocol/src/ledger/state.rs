@@ -244,6 +244,7 @@ macro_rules! sections {
             // Programmes and grants.
 
             // Bulk grants, claim slips, group applications.
+            , bulks, pending, slips, group_rules, applications
 
             // Conversions, payments, life of an account.
 
@@ -294,6 +295,9 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    pending_of: BTreeMap::new(),
+                    slips_of: BTreeMap::new(),
+                    slip_codes: BTreeMap::new(),
                     hashed: None,
                 }
             };
@@ -366,6 +370,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_bulk();
     }
 }
 

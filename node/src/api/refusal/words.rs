@@ -1,5 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod bulk;
+
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -9,6 +11,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Programmes and grants.
 
     // Bulk grants, claim slips, group applications.
+    bulk::BULK,
 
     // Conversions, payments, life of an account.
 

@@ -1,5 +1,7 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod bulk;
+
 use alloc::{vec, vec::Vec};
 
 use super::{desk::*, pair::*};
@@ -10,6 +12,7 @@ use crate::{
     codec,
     command::*,
     date::Time,
+    digest::Digest,
     envelope::{Envelope, Purpose},
     id::*,
     intent::{ConversionStatement, RefundIntent, VoidIntent},
@@ -257,5 +260,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.bulk(account);
     maker.made
 }
