@@ -144,7 +144,6 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::SlipNotIssued
         | Refusal::NoGroupRule
         | Refusal::OwnApplication => None,
-
         // Conversions, payments, life of an account.
 
         // Street cards.

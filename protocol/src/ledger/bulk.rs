@@ -92,12 +92,9 @@ pub struct PendingKey {
 }
 
 impl Bucketed for PendingKey {
-    fn bucket(&self) -> u32 {
-        self.account.bucket()
-    }
-
-    fn first_of(bucket: u32) -> Option<Self> {
-        AccountId::first_of(bucket).map(|account| Self { account, bulk: BulkId([0; 16]) })
+    fn place(&self) -> u128 {
+        // An account has something ready in a few files at most.
+        self.account.place()
     }
 }
 

@@ -12,7 +12,6 @@ pub(super) const WORDS: &[&[Words]] = &[
 
     // Bulk grants, claim slips, group applications.
     bulk::BULK,
-
     // Conversions, payments, life of an account.
 
     // Street cards.
