@@ -163,6 +163,14 @@ impl Ledger {
         moving(Postings::between(from, into, opening.points))
     }
 
+    /// Whether a file could be opened now, by two officers where it needs them.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the opening would get.
+    pub fn may_open(&self, opening: &BulkOpening) -> Result<(), Refusal> {
+        self.plan_open_bulk(opening).map(|_| ())
+    }
+
     /// Whether the same file is open for the same programme under another name.
     fn is_open_elsewhere(&self, opening: &BulkOpening) -> bool {
         let same = |bulk: &Bulk| {

@@ -162,8 +162,8 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
-                JobKind::BulkSweep => "bulk-sweep",
-                JobKind::SlipReturn => "slip-return",
+                JobKind::BulkSweep => "bulk_sweep",
+                JobKind::SlipReturn => "slip_return",
             };
             format!("job:{kind}:{date}")
         }
