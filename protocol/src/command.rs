@@ -3,6 +3,7 @@
 
 mod bulk;
 mod fact;
+mod person;
 mod points;
 mod proposed;
 mod till;
@@ -12,13 +13,13 @@ use minicbor::{Decode, Encode};
 
 pub use bulk::{
     BulkClosing, BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, BulkSweep,
-    GroupPerson, GroupPrivate, GroupRole, GroupRule, GroupShared, SlipClaim, SlipLine, SlipLines,
-    SlipReissue,
+    GroupPerson, GroupPrivate, GroupShared, SlipClaim, SlipLine, SlipLines, SlipReissue,
 };
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
 };
+pub use person::{Campaign, CodePrivate, CodeShared, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
@@ -233,6 +234,16 @@ commands! {
     28 Propose(Nothing, Proposed): Node,
 
     // Programmes and grants: 30 to 39.
+    /// Two accounts that may be one person's, for an officer to decide.
+    30 NoteMatch(Nothing, PersonMatch): Node of |_, own| own.account,
+    /// An officer says that two accounts are one person's.
+    31 JoinPerson(Nothing, PersonJoin): Node of |_, own| own.account,
+    /// An officer says that two accounts are two persons'.
+    32 PartPersons(Nothing, PersonPart): Node of |_, own| own.account,
+    /// A campaign of a grant code, new or changed.
+    33 SetCampaign(Campaign, ByOfficer): Node,
+    /// A holder showed a grant code.
+    34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
     /// A file of grants or claim slips is opened, and its sum reserved.
@@ -251,10 +262,8 @@ commands! {
     46 ReissueSlip(Nothing, SlipReissue): Node,
     /// A slice of slips that nobody claimed goes back to the budget.
     47 ReturnSlips(DayTurn, BulkSweep): Rule,
-    /// What a programme gives for a group's activity.
-    48 SetGroupRule(GroupRule, ByOfficer): Node,
     /// A group's application is approved: its grants, in one go.
-    49 GrantGroup(GroupShared, GroupPrivate): Node,
+    48 GrantGroup(GroupShared, GroupPrivate): Node,
 
     // Conversions, payments, life of an account: 50 to 64.
 

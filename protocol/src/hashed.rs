@@ -16,8 +16,9 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     id::{
-        AccountId, ApplicationId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId,
-        ProposalId, RunId, SchemeId, SiteId, SlipId, TerminalId, TownId, TransferId, VoucherKindId,
+        AccountId, ApplicationId, CampaignId, ConversionId, DeskId, Handle, MerchantId,
+        ProgrammeId, ProposalId, RunId, SchemeId, SiteId, SlipId, TerminalId, TownId, TransferId,
+        VoucherKindId,
     },
 };
 use node::Node;
@@ -284,7 +285,8 @@ bucketed_by_bytes!(
     ConversionId,
     ProposalId,
     SlipId,
-    ApplicationId
+    ApplicationId,
+    CampaignId
 );
 
 /// Each its own place, by a number.

@@ -17,6 +17,8 @@ mod shop;
 mod state;
 mod transfer;
 // Programmes and grants.
+mod code;
+mod person;
 
 // Bulk grants, claim slips, group applications.
 mod bulk;
@@ -42,14 +44,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub use books::Trial;
 pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};
 pub use check::Checked;
+pub use code::CampaignUse;
 pub use conversion::conversion_id;
 pub use group::GROUP_PERSONS_MAX;
+pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use slip::{Slip, SlipState};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
-    Proposal,
+    Proposal, Walked,
 };
 
 use crate::{
@@ -57,7 +61,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, GroupRule, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -65,8 +69,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ApplicationId, BulkId, ChannelNumber, ConversionId, EntryIndex, Handle,
-        MerchantId, PaymentId, ProgrammeId, ProposalId, SlipId, TerminalId, TownId, TransferId,
+        AccountId, ApplicationId, BulkId, CampaignId, ChannelNumber, ConversionId, EntryIndex,
+        Handle, MerchantId, PaymentId, ProgrammeId, ProposalId, SlipId, TerminalId, TownId,
+        TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -112,6 +117,11 @@ pub struct Ledger {
     /// What waits for a second officer, but for grants.
     proposed: Hashed<ProposalId, Proposed>,
     // Programmes and grants.
+    /// Whose holder may be, is or is not another account's.
+    persons: Hashed<AccountId, Person>,
+    campaigns: Hashed<CampaignId, CampaignUse>,
+    /// What steps gave, by programme and month of walking.
+    walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
     /// Files, open and ended.
@@ -119,7 +129,6 @@ pub struct Ledger {
     /// What lines of a file hold ready for an account; the points stand in `bulk(file)`.
     pending: Hashed<PendingKey, Pending>,
     slips: Hashed<SlipId, Slip>,
-    group_rules: Hashed<ProgrammeId, GroupRule>,
     /// Groups' applications that were approved, by the entry that granted them.
     applications: Hashed<ApplicationId, EntryIndex>,
 
@@ -151,6 +160,8 @@ pub struct Ledger {
     slips_of: BTreeMap<BulkId, BTreeSet<SlipId>>,
     /// The slip of each code that was ever issued.
     slip_codes: BTreeMap<Digest, SlipId>,
+    /// The doubles of a person's first account.
+    doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -323,7 +334,11 @@ impl Ledger {
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
             // Programmes and grants.
-
+            Command::NoteMatch(_, found) => self.plan_match(found),
+            Command::JoinPerson(_, join) => self.plan_join(join),
+            Command::PartPersons(_, part) => self.plan_part(part),
+            Command::SetCampaign(campaign, _) => self.plan_campaign(campaign),
+            Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
             Command::OpenBulk(opening, _) => self.plan_open_bulk(opening),
             Command::AddBulkLines(slice, lines) => self.plan_bulk_lines(slice, lines),
@@ -333,7 +348,6 @@ impl Ledger {
             Command::ClaimSlip(_, claim) => self.plan_claim(claim),
             Command::ReissueSlip(_, reissue) => self.plan_reissue(reissue),
             Command::ReturnSlips(_, sweep) => self.plan_slip_return(sweep),
-            Command::SetGroupRule(rule, _) => self.plan_group_rule(rule),
             Command::GrantGroup(shared, private) => self.plan_group(shared, private),
             // Conversions, payments, life of an account.
 
@@ -433,6 +447,13 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
             // Programmes and grants.
+            Command::NoteMatch(_, found) => self.apply_match(found),
+            Command::JoinPerson(_, join) => self.apply_join(join),
+            Command::PartPersons(_, part) => self.apply_part(part),
+            Command::SetCampaign(campaign, _) => self.apply_campaign(campaign),
+            Command::GrantByCode(shared, private) => {
+                self.apply_code(entry.index, shared, private)?;
+            }
 
             // Bulk grants, claim slips, group applications.
             Command::OpenBulk(opening, _) => self.apply_open_bulk(entry.index, opening)?,
@@ -445,9 +466,6 @@ impl Ledger {
             Command::ClaimSlip(_, claim) => self.apply_claim(entry.index, claim)?,
             Command::ReissueSlip(_, reissue) => self.apply_reissue(reissue)?,
             Command::ReturnSlips(_, sweep) => self.apply_slip_return(sweep)?,
-            Command::SetGroupRule(rule, _) => {
-                self.group_rules.insert(rule.programme, rule.clone());
-            }
             Command::GrantGroup(shared, private) => {
                 self.apply_group(entry.index, shared, private)?;
             } // Conversions, payments, life of an account.

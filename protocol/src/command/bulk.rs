@@ -7,8 +7,11 @@ use super::Actor;
 use crate::{
     date::BusinessDate,
     digest::Digest,
+    eligibility::Attested,
     id::{AccountId, ApplicationId, BulkId, OfficerId, ProgrammeId, SlipId},
+    label::Label,
     points::Points,
+    programme::Measure,
 };
 
 /// How a file is granted.
@@ -84,6 +87,12 @@ pub struct BulkLine {
     /// SHA-256 of activity or date, and kind: the grant's.
     #[n(3)]
     pub activity: Digest,
+    /// What the node asserts of the recipient, if the programme demands something.
+    #[n(4)]
+    pub attested: Option<Attested>,
+    /// What was measured, if the programme has a rule.
+    #[n(5)]
+    pub measure: Option<Measure>,
 }
 
 /// Lines of a file of grants.
@@ -149,6 +158,9 @@ pub struct SlipLine {
     /// SHA-256 of activity or date, and kind: the grant's.
     #[n(4)]
     pub activity: Digest,
+    /// What was measured, if the programme has a rule.
+    #[n(5)]
+    pub measure: Option<Measure>,
 }
 
 /// Claim slips of a file.
@@ -174,6 +186,9 @@ pub struct SlipClaim {
     /// Who asked: the holder, or an officer at the desk.
     #[n(2)]
     pub actor: Actor,
+    /// What the node asserts of the holder, if the programme demands something.
+    #[n(3)]
+    pub attested: Option<Attested>,
 }
 
 /// A slip gets a new code; the one before is good no more.
@@ -188,56 +203,6 @@ pub struct SlipReissue {
     /// Who asked.
     #[n(2)]
     pub officer: OfficerId,
-}
-
-/// What a person was in a group's activity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(index_only)]
-pub enum GroupRole {
-    /// Took part.
-    #[n(0)]
-    Member,
-    /// Led a part (サブリーダー).
-    #[n(1)]
-    SubLeader,
-    /// Led (リーダー).
-    #[n(2)]
-    Leader,
-}
-
-/// What a programme gives for a group's activity.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct GroupRule {
-    /// Which programme.
-    #[n(0)]
-    pub programme: ProgrammeId,
-    /// To a member.
-    #[n(1)]
-    pub member: Points,
-    /// To a sub-leader.
-    #[n(2)]
-    pub sub_leader: Points,
-    /// To a leader.
-    #[n(3)]
-    pub leader: Points,
-    /// Leaders at most in one application.
-    #[n(4)]
-    pub leaders_max: u32,
-    /// Sub-leaders at most in one application.
-    #[n(5)]
-    pub sub_leaders_max: u32,
-}
-
-impl GroupRule {
-    /// What somebody of this role is given.
-    #[must_use]
-    pub const fn of(&self, role: GroupRole) -> Points {
-        match role {
-            GroupRole::Member => self.member,
-            GroupRole::SubLeader => self.sub_leader,
-            GroupRole::Leader => self.leader,
-        }
-    }
 }
 
 /// A group's application is approved, as others may see it.
@@ -263,9 +228,12 @@ pub struct GroupPerson {
     /// Who.
     #[n(0)]
     pub account: AccountId,
-    /// What they were.
+    /// What they were, by the programme's rule; none for who took part.
     #[n(1)]
-    pub role: GroupRole,
+    pub role: Option<Label>,
+    /// What the node asserts of them, if the programme demands something.
+    #[n(2)]
+    pub attested: Option<Attested>,
 }
 
 /// Whom a group's application is for, and who stands for it.

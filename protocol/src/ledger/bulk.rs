@@ -14,7 +14,7 @@ use minicbor::{Decode, Encode};
 
 use super::{
     Broken, Ledger, Plan,
-    grant::{Budget, GrantBasis, natural_key},
+    grant::{Budget, GrantBasis, key_of, natural_key},
     lapse,
 };
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
     lot::{Birth, Lot, LotTerms, Origin},
     points::Points,
     posting::{Posting, Postings},
+    programme::Measure,
     refusal::Refusal,
 };
 
@@ -256,11 +257,17 @@ impl Ledger {
         seen: &mut Granting,
     ) -> Result<(), Refusal> {
         let (shared, private) = line_grant(*programme, line, OfficerId(0));
-        let natural = natural_key(*programme, &private);
+        // Natural keys and caps count by person.
+        let person = self.first_account(&line.account);
+        let natural = key_of(*programme, &person, &line.activity);
         if seen.keys.contains(&natural) {
             return Err(Refusal::AlreadyGranted { first: self.meta.next });
         }
-        let besides = seen.sums.get(&line.account).copied().unwrap_or_default();
+        if matches!(line.measure, Some(Measure::Steps { .. })) {
+            // Their cap by month is not counted for lines that wait.
+            return Err(Refusal::WrongRule);
+        }
+        let besides = seen.sums.get(&person).copied().unwrap_or_default();
         let basis = GrantBasis { day, budget: Budget::Reserved, besides };
         let (_, lot) = self.grantable_by(&basis, &shared, &private)?;
         let waiting = self.pending_for(&line.account);
@@ -272,7 +279,7 @@ impl Ledger {
             return Err(Refusal::TooManyPoints);
         }
         seen.keys.insert(natural);
-        seen.sums.insert(line.account, besides.plus(line.points).unwrap_or(Points::MAX));
+        seen.sums.insert(person, besides.plus(line.points).unwrap_or(Points::MAX));
         Ok(())
     }
 
@@ -510,13 +517,20 @@ pub struct Granting {
 }
 
 /// The two halves of a line's grant.
-const fn line_grant(
+fn line_grant(
     programme: ProgrammeId,
     line: &BulkLine,
     maker: OfficerId,
 ) -> (GrantShared, GrantPrivate) {
     let shared = GrantShared { programme, points: line.points };
-    (shared, GrantPrivate { account: line.account, activity: line.activity, maker })
+    let private = GrantPrivate {
+        account: line.account,
+        activity: line.activity,
+        maker,
+        attested: line.attested,
+        measure: line.measure.clone(),
+    };
+    (shared, private)
 }
 
 /// A plan of postings that were bounded before.

@@ -1,5 +1,6 @@
 //! Group applications (団体申請): a body's activity, granted to all who took part in one entry when
-//! an officer approves it. Who sent or checked it does not approve it.
+//! an officer approves it. Who sent or checked it does not approve it. What a leader gets, the
+//! programme's rule says.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -10,13 +11,11 @@ use super::{
 };
 use crate::{
     account::{Account, Side},
-    command::{
-        Actor, GrantPrivate, GrantShared, GroupPerson, GroupPrivate, GroupRole, GroupRule,
-        GroupShared,
-    },
-    id::{ApplicationId, EntryIndex, ProgrammeId},
+    command::{Actor, GrantPrivate, GrantShared, GroupPerson, GroupPrivate, GroupShared},
+    id::{ApplicationId, EntryIndex},
     points::Points,
     posting::{Posting, Postings},
+    programme::{GrantRule, Measure, Programme},
     refusal::Refusal,
 };
 
@@ -24,16 +23,6 @@ use crate::{
 pub const GROUP_PERSONS_MAX: usize = 100;
 
 impl Ledger {
-    pub(super) fn plan_group_rule(&self, rule: &GroupRule) -> Result<Plan, Refusal> {
-        if !self.programmes.contains(&rule.programme) {
-            return Err(Refusal::UnknownProgramme);
-        }
-        if rule.member.is_zero() || rule.sub_leader.is_zero() || rule.leader.is_zero() {
-            return Err(Refusal::NoPoints);
-        }
-        Ok(Plan::FACT)
-    }
-
     pub(super) fn plan_group(
         &self,
         shared: &GroupShared,
@@ -43,47 +32,38 @@ impl Ledger {
             return Err(Refusal::Exists);
         }
         let programme = self.programmes.get(&shared.programme).ok_or(Refusal::UnknownProgramme)?;
-        let rule = self.group_rules.get(&programme.id).ok_or(Refusal::NoGroupRule)?;
         two_are_two(private)?;
-        let sum = self.group_sum(rule, shared, private)?;
+        let grants = self.group_grants(programme, shared, private)?;
         let above = programme.two_officers_above;
-        if sum > above && private.checker.is_none() {
+        if shared.points > above && private.checker.is_none() {
             return Err(Refusal::SecondOfficerNeeded { above });
         }
-        let given = self.balance(&Account::Programme(programme.id));
-        let debit = Posting::Book {
-            account: Account::Programme(programme.id),
-            side: Side::Debit,
-            points: sum,
-        };
-        let mut postings = alloc::vec![debit];
-        let basis =
-            GrantBasis { day: self.meta.day, budget: Budget::Reserved, besides: Points::ZERO };
-        for (line, person) in (1_u32..).zip(&private.persons) {
-            let (grant, private) = person_grant(rule, private, person);
+        let (account, points) = (Account::Programme(programme.id), shared.points);
+        let mut postings = alloc::vec![Posting::Book { account, side: Side::Debit, points }];
+        // The sum is asked below, so that the budget is not counted by person.
+        let (day, budget) = (self.meta.day, Budget::Reserved);
+        let basis = GrantBasis { day, budget, besides: Points::ZERO };
+        for (line, (grant, private)) in (1_u32..).zip(&grants) {
             let (_, lot) = self
-                .grantable_by(&basis, &grant, &private)
+                .grantable_by(&basis, grant, private)
                 .map_err(|why| Refusal::LineRefused { line, number: why.number() })?;
-            let lots = alloc::vec![lot];
-            postings.push(Posting::Lots { holder: person.account, side: Side::Credit, lots });
+            let (holder, lots) = (private.account, alloc::vec![lot]);
+            postings.push(Posting::Lots { holder, side: Side::Credit, lots });
         }
-        if given.plus(sum).is_none_or(|all| all > programme.ceiling) {
-            let left = programme.ceiling.minus(given).unwrap_or(Points::ZERO);
-            return Err(Refusal::BudgetExhausted { left });
-        }
+        self.within_budget(programme, shared.points)?;
         moving(Postings::balanced(postings))
     }
 
-    /// The points of an application, if it is what it says.
-    fn group_sum(
+    /// The grants of an application, if it is what it says.
+    fn group_grants(
         &self,
-        rule: &GroupRule,
+        programme: &Programme,
         shared: &GroupShared,
         private: &GroupPrivate,
-    ) -> Result<Points, Refusal> {
+    ) -> Result<Vec<(GrantShared, GrantPrivate)>, Refusal> {
         let persons = &private.persons;
-        let sum = Points::sum(persons.iter().map(|person| rule.of(person.role)));
-        let once: BTreeSet<_> = persons.iter().map(|person| person.account).collect();
+        let first = |person: &GroupPerson| self.first_account(&person.account);
+        let once: BTreeSet<_> = persons.iter().map(first).collect();
         let counted = usize::try_from(shared.count).is_ok_and(|count| count == persons.len());
         if persons.is_empty() || once.len() != persons.len() || !counted {
             return Err(Refusal::NotWellFormed);
@@ -91,15 +71,10 @@ impl Ledger {
         if persons.len() > GROUP_PERSONS_MAX {
             return Err(Refusal::TooLargeForAnEntry);
         }
-        let of_role = |role| persons.iter().filter(|person| person.role == role).count();
-        let within = |role, most: u32| u32::try_from(of_role(role)).is_ok_and(|n| n <= most);
-        if !within(GroupRole::Leader, rule.leaders_max)
-            || !within(GroupRole::SubLeader, rule.sub_leaders_max)
-        {
-            let (leaders_max, sub_leaders_max) = (rule.leaders_max, rule.sub_leaders_max);
-            return Err(Refusal::TooManyLeaders { leaders_max, sub_leaders_max });
-        }
-        sum.filter(|sum| *sum == shared.points).ok_or(Refusal::NotWellFormed)
+        let grant = |person| person_grant(programme, private, person).ok_or(Refusal::WrongRule);
+        let grants = persons.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
+        let sum = Points::sum(grants.iter().map(|(shared, _)| shared.points));
+        if sum == Some(shared.points) { Ok(grants) } else { Err(Refusal::NotWellFormed) }
     }
 
     pub(super) fn apply_group(
@@ -108,20 +83,14 @@ impl Ledger {
         shared: &GroupShared,
         private: &GroupPrivate,
     ) -> Result<(), Broken> {
-        let rule = self.group_rules.get(&shared.programme).ok_or(Broken::Unknown)?;
-        let grants: Vec<_> =
-            private.persons.iter().map(|person| person_grant(rule, private, person)).collect();
+        let programme = self.programmes.get(&shared.programme).ok_or(Broken::Unknown)?;
+        let grant = |person| person_grant(programme, private, person).ok_or(Broken::Unknown);
+        let grants = private.persons.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
         for (grant, private) in &grants {
             self.note_grant(entry, self.meta.day, grant, private);
         }
         self.applications.insert(shared.application, entry);
         Ok(())
-    }
-
-    /// What a programme gives for a group's activity.
-    #[must_use]
-    pub fn group_rule(&self, programme: &ProgrammeId) -> Option<&GroupRule> {
-        self.group_rules.get(programme)
     }
 
     /// The entry by which an application was approved.
@@ -144,13 +113,22 @@ fn two_are_two(private: &GroupPrivate) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The grant to one person.
+/// The grant to one person; none if the programme gives nothing for activities, or not for this
+/// role.
 fn person_grant(
-    rule: &GroupRule,
+    programme: &Programme,
     private: &GroupPrivate,
     person: &GroupPerson,
-) -> (GrantShared, GrantPrivate) {
-    let shared = GrantShared { programme: rule.programme, points: rule.of(person.role) };
-    let maker = private.approver;
-    (shared, GrantPrivate { account: person.account, activity: private.activity, maker })
+) -> Option<(GrantShared, GrantPrivate)> {
+    let rule = programme.rule.as_ref().filter(|rule| matches!(rule, GrantRule::Activity { .. }))?;
+    let measure = Measure::Activity { role: person.role.clone() };
+    let shared = GrantShared { programme: programme.id, points: rule.points(&measure)? };
+    let private = GrantPrivate {
+        account: person.account,
+        activity: private.activity,
+        maker: private.approver,
+        attested: person.attested,
+        measure: Some(measure),
+    };
+    Some((shared, private))
 }

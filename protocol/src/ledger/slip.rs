@@ -24,6 +24,7 @@ use crate::{
     key::JobKind,
     points::Points,
     posting::Postings,
+    programme::Measure,
     refusal::Refusal,
 };
 
@@ -72,6 +73,9 @@ pub struct Slip {
     /// How it stands.
     #[n(4)]
     pub state: SlipState,
+    /// What was measured, if the programme has a rule.
+    #[n(5)]
+    pub measure: Option<Measure>,
 }
 
 impl Ledger {
@@ -115,6 +119,7 @@ impl Ledger {
                 activity: line.activity,
                 codes: alloc::vec![line.code],
                 state: SlipState::Issued,
+                measure: line.measure.clone(),
             };
             self.slips.insert(line.slip, slip);
             self.slip_codes.insert(line.code, line.slip);
@@ -302,5 +307,12 @@ fn claim_grant(slip: &Slip, bulk: &Bulk, claim: &SlipClaim) -> (GrantShared, Gra
         Actor::Officer(officer) => officer,
         Actor::Holder | Actor::Node => OfficerId(0),
     };
-    (shared, GrantPrivate { account: claim.account, activity: slip.activity, maker })
+    let private = GrantPrivate {
+        account: claim.account,
+        activity: slip.activity,
+        maker,
+        attested: claim.attested,
+        measure: slip.measure.clone(),
+    };
+    (shared, private)
 }

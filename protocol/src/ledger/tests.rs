@@ -8,6 +8,7 @@ mod desk;
 mod every;
 mod examples;
 mod golden;
+mod grants;
 mod model;
 mod pair;
 mod properties;

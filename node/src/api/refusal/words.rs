@@ -1,6 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod bulk;
+mod grants;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
@@ -9,7 +10,7 @@ pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static
 pub(super) const WORDS: &[&[Words]] = &[
     FOUNDATION,
     // Programmes and grants.
-
+    grants::GRANTS,
     // Bulk grants, claim slips, group applications.
     bulk::BULK,
     // Conversions, payments, life of an account.

@@ -1,6 +1,6 @@
 //! Files of grants, claim slips and group applications, figure by figure.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use super::desk::*;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     key::OperationKey,
     ledger::{BulkState, SlipState},
     points::Points,
-    programme::ExpiryRule,
+    programme::{ExpiryRule, GrantRule, Programme, RoleRate},
     refusal::Refusal,
 };
 
@@ -44,6 +44,8 @@ pub(super) fn lines_command(n: u8, before: u32, lines: &[(AccountId, u32, &str)]
         account: *account,
         points: p(*points),
         activity: activity(name),
+        attested: None,
+        measure: None,
     };
     let count = u32::try_from(lines.len()).unwrap();
     let points = Points::sum(lines.iter().map(|(_, points, _)| p(*points))).unwrap();
@@ -67,6 +69,7 @@ pub(super) fn slips_command(n: u8, before: u32, slips: &[(u8, u32)]) -> Command 
         code: Digest([*slip; 32]),
         points: p(*points),
         activity: activity("敬老の日"),
+        measure: None,
     };
     let count = u32::try_from(slips.len()).unwrap();
     let points = Points::sum(slips.iter().map(|(_, points)| p(*points))).unwrap();
@@ -107,22 +110,24 @@ impl Desk {
     }
 
     pub(super) fn claim(&mut self, account: AccountId, code: Digest) -> Result<Entry, Refusal> {
-        let claim = SlipClaim { account, code, actor: Actor::Holder };
+        let claim = SlipClaim { account, code, actor: Actor::Holder, attested: None };
         self.submit(Command::ClaimSlip(Nothing {}, claim))
     }
 
-    pub(super) fn group_rule(&mut self) {
-        let rule = GroupRule {
-            programme: PROGRAMME,
-            member: p(200),
-            sub_leader: p(400),
-            leader: p(600),
-            leaders_max: 1,
-            sub_leaders_max: 2,
-        };
-        self.fact(Command::SetGroupRule(rule, by_officer()));
+    /// Sagamihara: 200, a sub-leader 400, a leader 600.
+    pub(super) fn activity_rule(&mut self, change: impl FnOnce(&mut Programme)) {
+        let rate = |role: &str, times| RoleRate { role: role.parse().unwrap(), times };
+        let roles = vec![rate(LEADER, 3), rate(SUB_LEADER, 2)];
+        self.programme(|programme| {
+            programme.rule = Some(GrantRule::Activity { each: p(200), roles });
+            change(programme);
+        });
     }
 }
+
+pub(super) const LEADER: &str = "リーダー";
+pub(super) const SUB_LEADER: &str = "サブリーダー";
+pub(super) const MEMBER: &str = "";
 
 /// A file of three lines to two residents: 300 and 200 to the first, 500 to the second.
 fn three_lines(desk: &mut Desk, n: u8) -> [AccountId; 2] {
@@ -412,7 +417,7 @@ fn slips_of_a_cancelled_file_never_were() {
 
 /// Sagamihara: a leader, a sub-leader and three members; 600 + 400 + 3 x 200.
 pub(super) fn group(
-    persons: &[(AccountId, GroupRole)],
+    persons: &[(AccountId, &str)],
     points: u32,
     checker: Option<OfficerId>,
 ) -> (GroupShared, GroupPrivate) {
@@ -422,8 +427,11 @@ pub(super) fn group(
         count: u32::try_from(persons.len()).unwrap(),
         points: p(points),
     };
-    let person =
-        |(account, role): &(AccountId, GroupRole)| GroupPerson { account: *account, role: *role };
+    let person = |(account, role): &(AccountId, &str)| GroupPerson {
+        account: *account,
+        role: role.parse().ok(),
+        attested: None,
+    };
     let private = GroupPrivate {
         activity: activity("2026-04-19 公園清掃"),
         persons: persons.iter().map(person).collect(),
@@ -438,14 +446,8 @@ pub(super) fn group(
 #[test]
 fn an_approved_application_grants_by_role_in_one_entry() {
     let mut desk = Desk::new("141500", BEGIN);
-    desk.group_rule();
-    let roles = [
-        GroupRole::Leader,
-        GroupRole::SubLeader,
-        GroupRole::Member,
-        GroupRole::Member,
-        GroupRole::Member,
-    ];
+    desk.activity_rule(|_| {});
+    let roles = [LEADER, SUB_LEADER, MEMBER, MEMBER, MEMBER];
     let persons: Vec<_> = roles.map(|role| (desk.resident(), role)).to_vec();
     let (shared, private) = group(&persons, 1_600, None);
     let length = desk.journal.len();
@@ -471,9 +473,8 @@ fn an_approved_application_grants_by_role_in_one_entry() {
 #[test]
 fn a_hundred_persons_are_one_entry() {
     let mut desk = Desk::new("141500", BEGIN);
-    desk.group_rule();
-    desk.programme(|programme| programme.two_officers_above = p(20_000));
-    let persons: Vec<_> = (0..100).map(|_| (desk.resident(), GroupRole::Member)).collect();
+    desk.activity_rule(|programme| programme.two_officers_above = p(20_000));
+    let persons: Vec<_> = (0..100).map(|_| (desk.resident(), MEMBER)).collect();
     let (shared, private) = group(&persons, 20_000, None);
     desk.submit(Command::GrantGroup(shared, private)).unwrap();
     assert!(desk.journal.last().unwrap().len() < crate::entry::ENTRY_BYTES_MAX);

@@ -1,6 +1,7 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
 mod bulk;
+mod grants;
 
 use alloc::{vec, vec::Vec};
 
@@ -100,7 +101,7 @@ impl Maker<'_> {
 
     fn grants(&mut self, account: AccountId) {
         let shared = |points| GrantShared { programme: PROGRAMME, points: p(points) };
-        let private = |name| GrantPrivate { account, activity: word(name), maker: OFFICER };
+        let private = |name| GrantPrivate::plain(account, word(name), OFFICER);
         self.add(Command::Grant(shared(700), private("a")));
         self.add(Command::Grant(shared(200), private("a")));
         self.add(Command::Grant(shared(20_000), private("b")));
@@ -261,5 +262,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
     maker.bulk(account);
+    maker.persons_and_codes(account);
     maker.made
 }

@@ -2,6 +2,7 @@
 //! command in which everything is wrong and repairs one thing a step.
 
 mod bulk;
+mod grants;
 mod till;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
@@ -51,7 +52,7 @@ fn grant() -> Ladder {
     set_state(&mut desk, closed, HolderState::Closed);
     let give = |desk: &mut Desk, account, points: Points, activity| {
         let programme = if activity == "?" { ProgrammeId(9) } else { PROGRAMME };
-        let private = GrantPrivate { account, activity: word(activity), maker: OFFICER };
+        let private = GrantPrivate::plain(account, word(activity), OFFICER);
         desk.submit(Command::Grant(GrantShared { programme, points }, private))
     };
     ladder.step(give(&mut desk, AccountId([9; 16]), p(0), "?"));
@@ -90,7 +91,7 @@ fn grant() -> Ladder {
         (programme.id, programme.ceiling) = (ProgrammeId(2), Points::MAX);
         programme.two_officers_above = Points::MAX;
     });
-    let private = GrantPrivate { account: resident, activity: word("z"), maker: OFFICER };
+    let private = GrantPrivate::plain(resident, word("z"), OFFICER);
     let shared = GrantShared { programme: ProgrammeId(2), points: all };
     desk.submit(Command::Grant(shared, private)).unwrap();
     set(&mut desk, "2030-12-31", Points::MAX, Points::MAX);
@@ -106,7 +107,7 @@ fn proposal() -> Ladder {
     let mut ladder = Ladder::default();
     let mut desk = Desk::new("102016", BEGIN);
     let account = desk.resident();
-    let private = GrantPrivate { account, activity: word("a"), maker: OFFICER };
+    let private = GrantPrivate::plain(account, word("a"), OFFICER);
     let shared = GrantShared { programme: PROGRAMME, points: p(20_000) };
     let key = desk.key();
     desk.keyed(Some(OperationKey::Client(key)), Command::ProposeGrant(shared, private)).unwrap();
@@ -363,7 +364,22 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::SlipClaimed { .. }
         | Refusal::SlipOver { .. }
         | Refusal::SlipNotIssued => "slip",
-        Refusal::NoGroupRule | Refusal::TooManyLeaders { .. } | Refusal::OwnApplication => "group",
+        Refusal::OwnApplication => "group",
+        // Programmes and grants.
+        Refusal::AttributesUnknown
+        | Refusal::TooYoung { .. }
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OutOfSeason { .. }
+        | Refusal::OverMonth
+        | Refusal::NotByRule { .. }
+        | Refusal::DoubleOpen => "grant by rule",
+        Refusal::SamePerson => "double",
+        Refusal::UnknownCampaign
+        | Refusal::CodeOver { .. }
+        | Refusal::CodeUsed { .. }
+        | Refusal::CodeFull => "code",
     }
 }
 
@@ -399,6 +415,28 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              too_many_lots too_many_points second_officer_needed",
         ),
         ("proposal", proposal(), "unknown_proposal same_officer"),
+        (
+            "grant by rule",
+            grants::by_rule(),
+            "attributes_unknown too_young not_resident not_enrolled wrong_rule out_of_season \
+             not_by_rule not_by_rule over_month double_open",
+        ),
+        (
+            "double",
+            grants::double(),
+            "unknown_account same_person exists same_person not_well_formed exists",
+        ),
+        (
+            "campaign",
+            grants::campaign(),
+            "no_points unknown_programme wrong_rule second_officer_needed not_well_formed \
+             not_well_formed",
+        ),
+        (
+            "code",
+            grants::code(),
+            "unknown_campaign code_over code_used code_full attributes_unknown",
+        ),
         (
             "conversion",
             conversion(),
@@ -443,7 +481,7 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
         (
             "group",
             bulk::group_application(),
-            "unknown_programme no_group_rule own_application too_many_leaders not_well_formed \
+            "unknown_programme own_application wrong_rule wrong_rule not_well_formed \
              second_officer_needed line_refused budget_exhausted exists",
         ),
     ]

@@ -108,22 +108,6 @@ pub(super) const BULK: &[Words] = &[
         "try again when the issue is finished",
     ),
     (
-        "no_group_rule",
-        409,
-        "この事業に団体申請の決まりがありません",
-        "the programme has no rule for groups",
-        "事業の団体申請の設定を登録してください",
-        "set the programme's rule for groups first",
-    ),
-    (
-        "too_many_leaders",
-        422,
-        "リーダーまたはサブリーダーが多すぎます",
-        "more leaders or sub-leaders than the programme allows",
-        "人数を直して申請してください",
-        "correct the roles and send again",
-    ),
-    (
         "own_application",
         403,
         "申請・確認した人は決裁できません",

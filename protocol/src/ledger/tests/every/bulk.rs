@@ -1,6 +1,7 @@
 //! Files, claim slips and a group's application.
 
 use super::{super::bulk::*, *};
+use crate::programme::{GrantRule, RoleRate};
 
 impl Maker<'_> {
     /// What ends in each way, and what comes twice or too late.
@@ -27,7 +28,7 @@ impl Maker<'_> {
         let reissue = SlipReissue { slip: slip_id(1), code: code("new"), officer: OFFICER };
         self.add(Command::ReissueSlip(Nothing {}, reissue));
         for code in [Digest([1; 32]), code("new"), code("new"), Digest([2; 32])] {
-            let claim = SlipClaim { account, code, actor: Actor::Holder };
+            let claim = SlipClaim { account, code, actor: Actor::Holder, attested: None };
             self.add(Command::ClaimSlip(Nothing {}, claim));
         }
         self.bulk_job(JobKind::SlipReturn, 3);
@@ -45,19 +46,17 @@ impl Maker<'_> {
     }
 
     fn group(&mut self, account: AccountId, resident: AccountId) {
-        let rule = GroupRule {
-            programme: PROGRAMME,
-            member: p(200),
-            sub_leader: p(400),
-            leader: p(600),
-            leaders_max: 1,
-            sub_leaders_max: 1,
-        };
-        self.add(Command::SetGroupRule(rule, by_officer()));
-        let persons = [(account, GroupRole::Leader), (resident, GroupRole::Member)];
+        let mut programme = self.pair.a.ledger.programmes().next().unwrap().clone();
+        let rate = |role: &str, times| RoleRate { role: role.parse().unwrap(), times };
+        let roles = vec![rate(LEADER, 3), rate(SUB_LEADER, 2)];
+        programme.rule = Some(GrantRule::Activity { each: p(200), roles });
+        self.add(Command::SetProgramme(programme.clone(), by_officer()));
+        let persons = [(account, LEADER), (resident, MEMBER)];
         let (shared, mut private) = group(&persons, 800, None);
         self.add(Command::GrantGroup(shared.clone(), private.clone()));
         private.approver = OTHER_OFFICER;
         self.add(Command::GrantGroup(shared, private));
+        programme.rule = None;
+        self.add(Command::SetProgramme(programme, by_officer()));
     }
 }

@@ -104,9 +104,8 @@ pub(super) fn group_application() -> Ladder {
     let mut desk = Desk::new("102016", BEGIN);
     let (first, second) = (desk.resident(), desk.resident());
     let nobody = AccountId([9; 16]);
-    let leaders =
-        [(first, GroupRole::Leader), (second, GroupRole::Leader), (nobody, GroupRole::Member)];
-    let (mut shared, mut private) = group(&leaders, 1, Some(OFFICER));
+    let persons = [(first, "会長"), (second, LEADER), (nobody, MEMBER)];
+    let (mut shared, mut private) = group(&persons, 1, Some(OFFICER));
     shared.programme = ProgrammeId(9);
     let send = |desk: &mut Desk, shared: &GroupShared, private: &GroupPrivate| {
         desk.submit(Command::GrantGroup(shared.clone(), private.clone()))
@@ -114,14 +113,14 @@ pub(super) fn group_application() -> Ladder {
     ladder.step(send(&mut desk, &shared, &private));
     shared.programme = PROGRAMME;
     ladder.step(send(&mut desk, &shared, &private));
-    desk.group_rule();
-    ladder.step(send(&mut desk, &shared, &private));
     private.checker = None;
     ladder.step(send(&mut desk, &shared, &private));
-    private.persons[1].role = GroupRole::SubLeader;
+    desk.activity_rule(|_| {});
+    ladder.step(send(&mut desk, &shared, &private));
+    private.persons[0].role = SUB_LEADER.parse().ok();
     ladder.step(send(&mut desk, &shared, &private));
     shared.points = p(1_200);
-    desk.programme(|programme| {
+    desk.activity_rule(|programme| {
         (programme.ceiling, programme.two_officers_above) = (p(100), p(1_000));
     });
     ladder.step(send(&mut desk, &shared, &private));
@@ -129,7 +128,7 @@ pub(super) fn group_application() -> Ladder {
     ladder.step(send(&mut desk, &shared, &private));
     private.persons[2].account = desk.resident();
     ladder.step(send(&mut desk, &shared, &private));
-    desk.programme(|_| {});
+    desk.activity_rule(|_| {});
     send(&mut desk, &shared, &private).unwrap();
     ladder.step(send(&mut desk, &shared, &private));
     ladder
