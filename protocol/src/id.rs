@@ -260,8 +260,8 @@ bytes_id!(
     HoldId, 16
 );
 bytes_id!(
-    /// A campaign of a grant code. Derived from the operation key that made it.
-    CampaignId, 16
+    /// A grant code. Derived from the operation key that made it.
+    CodeId, 16
 );
 bytes_id!(
     /// An import from a town's former system. Equals the operation key that opened it.

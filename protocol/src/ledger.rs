@@ -34,6 +34,9 @@ mod slip;
 // Printed tickets.
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
 
@@ -43,10 +46,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
 pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};
+pub use campaign::Campaign;
 pub use check::Checked;
-pub use code::CampaignUse;
+pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use group::GROUP_PERSONS_MAX;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
@@ -61,7 +66,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -69,8 +74,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ApplicationId, BulkId, CampaignId, ChannelNumber, ConversionId, EntryIndex,
-        Handle, MerchantId, PaymentId, ProgrammeId, ProposalId, SlipId, TerminalId, TownId,
+        AccountId, ApplicationId, BulkId, ChannelNumber, CodeId, ConversionId, EntryIndex, Handle,
+        HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, SlipId, TerminalId, TownId,
         TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
@@ -119,7 +124,7 @@ pub struct Ledger {
     // Programmes and grants.
     /// Whose holder may be, is or is not another account's.
     persons: Hashed<AccountId, Person>,
-    campaigns: Hashed<CampaignId, CampaignUse>,
+    grant_codes: Hashed<CodeId, CodeUse>,
     /// What steps gave, by programme and month of walking.
     walked: Hashed<AccountId, Walked>,
 
@@ -141,6 +146,12 @@ pub struct Ledger {
     // Printed tickets.
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
 
@@ -162,6 +173,7 @@ pub struct Ledger {
     slip_codes: BTreeMap<Digest, SlipId>,
     /// The doubles of a person's first account.
     doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -337,7 +349,7 @@ impl Ledger {
             Command::NoteMatch(_, found) => self.plan_match(found),
             Command::JoinPerson(_, join) => self.plan_join(join),
             Command::PartPersons(_, part) => self.plan_part(part),
-            Command::SetCampaign(campaign, _) => self.plan_campaign(campaign),
+            Command::SetGrantCode(code, _) => self.plan_grant_code(code),
             Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
             Command::OpenBulk(opening, _) => self.plan_open_bulk(opening),
@@ -358,7 +370,15 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
 
             // Moving in.
@@ -450,37 +470,47 @@ impl Ledger {
             Command::NoteMatch(_, found) => self.apply_match(found),
             Command::JoinPerson(_, join) => self.apply_join(join),
             Command::PartPersons(_, part) => self.apply_part(part),
-            Command::SetCampaign(campaign, _) => self.apply_campaign(campaign),
-            Command::GrantByCode(shared, private) => {
-                self.apply_code(entry.index, shared, private)?;
-            }
+            Command::SetGrantCode(code, _) => self.apply_grant_code(code),
+            Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
             // Bulk grants, claim slips, group applications.
             Command::OpenBulk(opening, _) => self.apply_open_bulk(entry.index, opening)?,
-            Command::AddBulkLines(slice, lines) => {
-                self.apply_bulk_lines(entry.index, slice, lines)?;
-            }
+            Command::AddBulkLines(at, own) => self.apply_bulk_lines(entry.index, at, own)?,
             Command::CloseBulk(closing, _) => self.apply_close_bulk(closing)?,
             Command::SweepBulk(_, sweep) => self.apply_bulk_sweep(sweep)?,
             Command::AddSlips(slice, lines) => self.apply_slips(slice, lines)?,
             Command::ClaimSlip(_, claim) => self.apply_claim(entry.index, claim)?,
             Command::ReissueSlip(_, reissue) => self.apply_reissue(reissue)?,
             Command::ReturnSlips(_, sweep) => self.apply_slip_return(sweep)?,
-            Command::GrantGroup(shared, private) => {
-                self.apply_group(entry.index, shared, private)?;
-            } // Conversions, payments, life of an account.
+            Command::GrantGroup(shared, own) => self.apply_group(entry.index, shared, own)?,
 
-              // Street cards.
+            // Conversions, payments, life of an account.
 
-              // Vouchers.
+            // Street cards.
 
-              // Printed tickets.
+            // Vouchers.
 
-              // Orders and pledges.
+            // Printed tickets.
 
-              // Payout.
+            // Orders and pledges.
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
+            // Payout.
 
-              // Moving in.
+            // Moving in.
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     date::BusinessDate,
     eligibility::Attested,
-    id::{AccountId, CampaignId, OfficerId, ProgrammeId},
+    id::{AccountId, CodeId, OfficerId, ProgrammeId},
     points::Points,
 };
 
@@ -48,12 +48,12 @@ pub struct PersonPart {
     pub officer: OfficerId,
 }
 
-/// A campaign, new or changed: what its code gives to each who shows it, once.
+/// A code, new or changed: what it gives to each who shows it, once.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Campaign {
+pub struct GrantCode {
     /// Which.
     #[n(0)]
-    pub id: CampaignId,
+    pub id: CodeId,
     /// The programme that gives; its rule is the code.
     #[n(1)]
     pub programme: ProgrammeId,
@@ -71,9 +71,9 @@ pub struct Campaign {
 /// Which code was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct CodeShared {
-    /// Its campaign.
+    /// Which code.
     #[n(0)]
-    pub campaign: CampaignId,
+    pub code: CodeId,
 }
 
 /// Who showed it. Node-asserted: the node checked the code's signature and the holder's session.

@@ -163,7 +163,7 @@ impl Ledger {
     ) -> Result<(), Refusal> {
         match (&programme.rule, &private.measure) {
             (None, None) => return Ok(()),
-            // The campaign was asked, and says the points.
+            // The code was asked, and says the points.
             (Some(GrantRule::Code), Some(Measure::Code(_))) => return Ok(()),
             (None, Some(_)) | (Some(_), None) => return Err(Refusal::WrongRule),
             (Some(_), Some(_)) => {}

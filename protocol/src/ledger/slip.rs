@@ -20,13 +20,16 @@ use crate::{
     },
     date::BusinessDate,
     digest::Digest,
-    id::{BulkId, EntryIndex, OfficerId, SlipId},
+    hashed::{Bucketed, bucketed_by_bytes},
+    id::{ApplicationId, BulkId, EntryIndex, OfficerId, SlipId},
     key::JobKind,
     points::Points,
     posting::Postings,
     programme::Measure,
     refusal::Refusal,
 };
+
+bucketed_by_bytes!(SlipId, ApplicationId);
 
 /// Codes that one slip may have had.
 const CODES_MAX: usize = 16;

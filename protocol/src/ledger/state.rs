@@ -252,7 +252,7 @@ macro_rules! sections {
             payments, links, catalogues, conversions, handles, members, agreements, channels,
             outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.
-            persons, campaigns, walked
+            persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
             , bulks, pending, slips, applications
@@ -266,6 +266,7 @@ macro_rules! sections {
             // Printed tickets.
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
 
@@ -310,6 +311,7 @@ impl Ledger {
                     slips_of: BTreeMap::new(),
                     slip_codes: BTreeMap::new(),
                     doubles_of: BTreeMap::new(),
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -455,6 +457,7 @@ impl Ledger {
         // Derived, by area.
         self.derive_bulk();
         self.derive_doubles();
+        self.derive_orders();
     }
 }
 

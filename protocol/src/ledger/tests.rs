@@ -10,6 +10,7 @@ mod examples;
 mod golden;
 mod grants;
 mod model;
+mod order;
 mod pair;
 mod properties;
 mod refusals;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
-use crate::{date::Month, id::CampaignId, label::Label, points::Points};
+use crate::{date::Month, id::CodeId, label::Label, points::Points};
 
 /// Rows of a table of steps, and roles of an activity, at most.
 pub const RULE_ROWS_MAX: usize = 32;
@@ -61,7 +61,7 @@ pub enum GrantRule {
         #[n(3)]
         month: Option<u32>,
     },
-    /// As the campaign of a code says, which each recipient shows once.
+    /// As a code says, which each recipient shows once.
     #[n(5)]
     Code,
 }
@@ -120,7 +120,7 @@ pub enum Measure {
     Exchange(#[n(0)] u64),
     /// Showed a code.
     #[n(5)]
-    Code(#[n(0)] CampaignId),
+    Code(#[n(0)] CodeId),
 }
 
 impl GrantRule {
@@ -163,7 +163,7 @@ impl GrantRule {
     }
 
     /// The points that the measure gives, before any cap; none if it is not what the rule asks
-    /// for. What a code gives, its campaign says.
+    /// for. What a code gives, it says itself.
     #[must_use]
     pub fn points(&self, measure: &Measure) -> Option<Points> {
         match (self, measure) {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod grants;
+mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
@@ -22,7 +23,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Printed tickets.
 
     // Orders and pledges.
-
+    orders::ORDERS,
     // Payout.
 
     // Moving in.

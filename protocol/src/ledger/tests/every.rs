@@ -2,6 +2,7 @@
 
 mod bulk;
 mod grants;
+mod orders;
 
 use alloc::{vec, vec::Vec};
 
@@ -263,5 +264,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.jobs(second);
     maker.bulk(account);
     maker.persons_and_codes(account);
+    maker.orders(account);
     maker.made
 }

@@ -248,22 +248,22 @@ fn a_third_account_joins_the_person_and_an_error_is_taken_back() {
 }
 
 #[test]
-fn a_code_gives_once_a_person_and_no_oftener_than_the_campaign_says() {
+fn a_code_gives_once_a_person_and_no_oftener_than_the_code_says() {
     let mut desk = Desk::new("242012", "2026-05-01");
     desk.programme(|programme| {
         programme.rule = Some(GrantRule::Code);
         programme.ceiling = p(250);
     });
-    let campaign = Campaign {
-        id: CampaignId([3; 16]),
+    let code = GrantCode {
+        id: CodeId([3; 16]),
         programme: PROGRAMME,
         points: p(100),
         last_day: day("2026-05-05"),
         uses_max: 3,
     };
-    desk.fact(Command::SetCampaign(campaign.clone(), by_officer()));
+    desk.fact(Command::SetGrantCode(code.clone(), by_officer()));
     let show = |desk: &mut Desk, account| {
-        let shared = CodeShared { campaign: campaign.id };
+        let shared = CodeShared { code: code.id };
         desk.submit(Command::GrantByCode(shared, CodePrivate { account, attested: None }))
     };
     let [a, b, c, double] = [(); 4].map(|()| desk.resident());
@@ -283,7 +283,7 @@ fn a_code_gives_once_a_person_and_no_oftener_than_the_campaign_says() {
     desk.on("2026-05-06");
     assert_eq!(show(&mut desk, d), Err(Refusal::CodeOver { last: day("2026-05-05") }));
     assert_eq!(desk.book(Account::Programme(PROGRAMME)), 300);
-    assert_eq!(desk.ledger.campaign(&campaign.id).unwrap().uses, 3);
+    assert_eq!(desk.ledger.grant_code(&code.id).unwrap().uses, 3);
     desk.replays();
 }
 

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod grants;
+mod orders;
 mod till;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
@@ -344,6 +345,21 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotMovable { .. }
         | Refusal::ChannelFrozen => "offer",
         Refusal::UnknownTransfer | Refusal::TransferClosed => "withdraw",
+        Refusal::UnknownSite
+        | Refusal::SiteSuspended
+        | Refusal::SiteNotLinked
+        | Refusal::OverStandingLimit { .. }
+        | Refusal::HoldDate { .. }
+        | Refusal::HoldReleased => "hold",
+        Refusal::UnknownHold
+        | Refusal::NotYourHold
+        | Refusal::HoldCaptured
+        | Refusal::HoldOver { .. }
+        | Refusal::OverHold { .. }
+        | Refusal::CampaignOpen
+        | Refusal::CampaignClosed
+        | Refusal::CampaignFailed
+        | Refusal::NotCaptured => "capture",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -376,7 +392,7 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotByRule { .. }
         | Refusal::DoubleOpen => "grant by rule",
         Refusal::SamePerson => "double",
-        Refusal::UnknownCampaign
+        Refusal::UnknownCode
         | Refusal::CodeOver { .. }
         | Refusal::CodeUsed { .. }
         | Refusal::CodeFull => "code",
@@ -427,16 +443,12 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "unknown_account same_person exists same_person not_well_formed exists",
         ),
         (
-            "campaign",
-            grants::campaign(),
+            "grant code",
+            grants::grant_code(),
             "no_points unknown_programme wrong_rule second_officer_needed not_well_formed \
              not_well_formed",
         ),
-        (
-            "code",
-            grants::code(),
-            "unknown_campaign code_over code_used code_full attributes_unknown",
-        ),
+        ("code", grants::code(), "unknown_code code_over code_used code_full attributes_unknown"),
         (
             "conversion",
             conversion(),
@@ -452,6 +464,19 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              short_of_points not_movable over_town_cap channel_frozen",
         ),
         ("withdraw", withdraws, "unknown_transfer exists transfer_closed channel_frozen"),
+        (
+            "hold",
+            orders::hold(),
+            "unknown_site not_this_town site_suspended merchant_suspended site_not_linked \
+             account_frozen no_points not_well_formed hold_date over_standing_limit \
+             over_payment_limit over_day_limit hold_released short_of_points",
+        ),
+        (
+            "capture",
+            orders::capture(),
+            "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
+             campaign_closed campaign_failed over_hold hold_captured",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",

@@ -164,6 +164,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::StateHash => "state_hash",
                 JobKind::BulkSweep => "bulk_sweep",
                 JobKind::SlipReturn => "slip_return",
+                JobKind::ReturnHolds => "return_holds",
             };
             format!("job:{kind}:{date}")
         }

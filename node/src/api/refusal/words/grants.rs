@@ -84,10 +84,10 @@ pub(super) const GRANTS: &[Words] = &[
         "look at the list of doubles",
     ),
     (
-        "unknown_campaign",
+        "unknown_code",
         404,
         "この付与コードは登録されていません",
-        "no such campaign",
+        "no such grant code",
         "コードを確かめてください",
         "check the code",
     ),

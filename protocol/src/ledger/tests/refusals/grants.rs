@@ -105,24 +105,23 @@ pub(super) fn double() -> Ladder {
     ladder
 }
 
-fn coded(points: u32, uses_max: u32) -> Campaign {
-    let (id, programme) = (CampaignId([3; 16]), PROGRAMME);
-    Campaign { id, programme, points: p(points), last_day: day(BEGIN), uses_max }
+fn coded(points: u32, uses_max: u32) -> GrantCode {
+    let (id, programme) = (CodeId([3; 16]), PROGRAMME);
+    GrantCode { id, programme, points: p(points), last_day: day(BEGIN), uses_max }
 }
 
-pub(super) fn campaign() -> Ladder {
+pub(super) fn grant_code() -> Ladder {
     let mut ladder = Ladder::default();
     let mut desk = Desk::new("102016", BEGIN);
-    let set =
-        |desk: &mut Desk, campaign| desk.keyed(None, Command::SetCampaign(campaign, by_officer()));
-    let unknown = |points| Campaign { programme: ProgrammeId(9), ..coded(points, 1) };
+    let set = |desk: &mut Desk, code| desk.keyed(None, Command::SetGrantCode(code, by_officer()));
+    let unknown = |points| GrantCode { programme: ProgrammeId(9), ..coded(points, 1) };
     ladder.step(set(&mut desk, unknown(0)));
     ladder.step(set(&mut desk, unknown(10_001)));
     ladder.step(set(&mut desk, coded(10_001, 1)));
     desk.programme(|programme| programme.rule = Some(GrantRule::Code));
     ladder.step(set(&mut desk, coded(10_001, 1)));
     ladder.step(set(&mut desk, coded(10, 0)));
-    let over = Campaign { last_day: day("2026-11-23"), ..coded(10, 1) };
+    let over = GrantCode { last_day: day("2026-11-23"), ..coded(10, 1) };
     ladder.step(set(&mut desk, over));
     ladder
 }
@@ -133,16 +132,16 @@ pub(super) fn code() -> Ladder {
     let (resident, other) = (desk.resident(), desk.resident());
     desk.programme(|programme| programme.rule = Some(GrantRule::Code));
     let show = |desk: &mut Desk, account| {
-        let shared = CodeShared { campaign: CampaignId([3; 16]) };
+        let shared = CodeShared { code: CodeId([3; 16]) };
         desk.submit(Command::GrantByCode(shared, CodePrivate { account, attested: None }))
     };
     ladder.step(show(&mut desk, resident));
-    let set = |desk: &mut Desk, campaign: Campaign| {
-        desk.fact(Command::SetCampaign(campaign, by_officer()));
+    let set = |desk: &mut Desk, code: GrantCode| {
+        desk.fact(Command::SetGrantCode(code, by_officer()));
     };
     set(&mut desk, coded(10, 1));
     show(&mut desk, resident).unwrap();
-    set(&mut desk, Campaign { last_day: day("2026-11-23"), ..coded(10, 1) });
+    set(&mut desk, GrantCode { last_day: day("2026-11-23"), ..coded(10, 1) });
     ladder.step(show(&mut desk, resident));
     set(&mut desk, coded(10, 1));
     ladder.step(show(&mut desk, resident));
