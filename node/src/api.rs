@@ -29,11 +29,13 @@ pub mod programme;
 // Vouchers.
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;
 pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.

@@ -23,9 +23,12 @@ pub mod posting;
 pub mod terms;
 pub mod eligibility;
 pub mod programme;
+pub mod calendar;
+pub mod payout;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;
+pub mod ticket;
 pub mod intent;
 
 pub mod envelope;
@@ -44,4 +47,5 @@ pub mod ledger;
 pub mod decision;
 pub mod log;
 pub mod replay;
+pub mod report;
 pub mod cross;

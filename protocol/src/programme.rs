@@ -111,9 +111,6 @@ pub struct Programme {
     /// What it is for.
     #[n(14)]
     pub purpose: Option<Label>,
-    /// Where the council's budget has it: 会計・款・項・目・節.
-    #[n(15)]
-    pub budget: Option<Label>,
 }
 
 impl Programme {

@@ -7,7 +7,7 @@ use alloc::{
 use core::convert::Infallible;
 use minicbor::{Decode, Encode};
 
-use super::Ledger;
+use super::{Ledger, ticket::TicketIndex};
 use crate::{
     account::{HolderClass, HolderState, Side},
     catalogue::CompanyPoints,
@@ -264,11 +264,13 @@ macro_rules! sections {
             // Vouchers.
 
             // Printed tickets.
+            , tickets, ticket_receipts, ticket_rules, ticket_stocks
 
             // Orders and pledges.
             , sites, site_links, holds, campaigns
 
             // Payout.
+            , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
         }
@@ -311,6 +313,7 @@ impl Ledger {
                     slips_of: BTreeMap::new(),
                     slip_codes: BTreeMap::new(),
                     doubles_of: BTreeMap::new(),
+                    ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
@@ -457,6 +460,7 @@ impl Ledger {
         // Derived, by area.
         self.derive_bulk();
         self.derive_doubles();
+        self.derive_tickets();
         self.derive_orders();
     }
 }

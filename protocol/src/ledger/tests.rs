@@ -4,7 +4,7 @@
 
 mod bulk;
 mod corners;
-mod desk;
+pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
@@ -12,7 +12,9 @@ mod grants;
 mod model;
 mod order;
 mod pair;
+pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod tickets;
 mod transfers;

@@ -128,7 +128,6 @@ fn programme(books: &mut Books, words: &Words) -> anyhow::Result<()> {
         eligibility: None,
         rule: None,
         purpose: None,
-        budget: None,
     };
     books.ask(Command::SetProgramme(programme, Books::by_officer()))
 }

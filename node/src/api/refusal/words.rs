@@ -2,6 +2,9 @@
 
 mod bulk;
 mod grants;
+// Printed tickets.
+mod ticket;
+mod payout;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -21,11 +24,11 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Vouchers.
 
     // Printed tickets.
-
+    ticket::TICKET,
     // Orders and pledges.
     orders::ORDERS,
     // Payout.
-
+    payout::PAYOUT,
     // Moving in.
 ];
 

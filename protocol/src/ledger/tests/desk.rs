@@ -250,7 +250,6 @@ impl Desk {
             eligibility: None,
             rule: None,
             purpose: None,
-            budget: None,
         };
         change(&mut programme);
         self.fact(Command::SetProgramme(programme, by_officer()));
@@ -287,6 +286,24 @@ impl Desk {
     pub(crate) fn pay(&mut self, account: AccountId, points: u32) -> Result<PaymentId, Refusal> {
         let key = self.key();
         let command = self.payment(key, account, points);
+        self.keyed(Some(OperationKey::Client(key)), command).map(|_| key.payment())
+    }
+
+    /// A payment at another till.
+    pub(crate) fn pay_at(
+        &mut self,
+        account: AccountId,
+        merchant: MerchantId,
+        terminal: TerminalId,
+        points: u32,
+    ) -> Result<PaymentId, Refusal> {
+        let key = self.key();
+        let Command::Pay(signed, payer) = self.payment(key, account, points) else {
+            unreachable!("a payment is a payment")
+        };
+        let intent = PaymentIntent { merchant, terminal, ..signed.intent };
+        let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
+        let command = Command::Pay(SignedPayment { intent, signature }, payer);
         self.keyed(Some(OperationKey::Client(key)), command).map(|_| key.payment())
     }
 

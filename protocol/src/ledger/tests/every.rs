@@ -2,6 +2,9 @@
 
 mod bulk;
 mod grants;
+// Printed tickets.
+mod tickets;
+mod payout;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -264,6 +267,8 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.jobs(second);
     maker.bulk(account);
     maker.persons_and_codes(account);
+    maker.tickets();
+    maker.payouts();
     maker.orders(account);
     maker.made
 }

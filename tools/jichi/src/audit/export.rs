@@ -164,6 +164,9 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::StateHash => "state_hash",
                 JobKind::BulkSweep => "bulk_sweep",
                 JobKind::SlipReturn => "slip_return",
+                // Printed tickets.
+                JobKind::TicketLapse => "ticket_lapse",
+                JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
             };
             format!("job:{kind}:{date}")

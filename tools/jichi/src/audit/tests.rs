@@ -204,7 +204,6 @@ fn programme() -> Programme {
         eligibility: None,
         rule: None,
         purpose: None,
-        budget: None,
     }
 }
 

@@ -132,7 +132,6 @@ async fn furnish(engine: &Engine, till: &SigningKey) -> anyhow::Result<()> {
         eligibility: None,
         rule: None,
         purpose: None,
-        budget: None,
     };
     done(engine, fact(Command::SetTerms(terms, OFFICER))).await?;
     done(engine, fact(Command::SetMerchant(merchant, OFFICER))).await?;
