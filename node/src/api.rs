@@ -36,3 +36,4 @@ pub mod site;
 // Payout.
 
 // Moving in.
+pub mod import;

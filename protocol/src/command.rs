@@ -2,6 +2,7 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod import;
 mod order;
 mod points;
 mod proposed;
@@ -13,6 +14,9 @@ use minicbor::{Decode, Encode};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use import::{
+    Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
 };
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
@@ -268,6 +272,14 @@ commands! {
     // Payout: 110 to 119.
 
     // Moving in: 120 to 124.
+    /// An import of balances from a former system, as declared.
+    120 OpenImport(ImportOpening, ByOfficer): Node,
+    /// The next lines of an import.
+    121 ImportLines(ImportSlice, ImportLines): Node,
+    /// An import is accepted whole, or given up.
+    122 CloseImport(ImportClosing, ByOfficer): Node,
+    /// A slice of an accepted import becomes lots.
+    123 TakeOver(DayTurn, Nothing): Rule,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -343,6 +355,9 @@ impl Command {
         // Conversions, payments, life of an account.
 
         // Moving in.
+        if matches!(self, Self::OpenImport(..)) {
+            return true;
+        }
         false
     }
 

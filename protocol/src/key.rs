@@ -163,6 +163,9 @@ pub enum JobKind {
     /// Gives reserved points back.
     #[n(25)]
     ReturnHolds,
+    /// Makes lots of an accepted import.
+    #[n(26)]
+    TakeOver,
     // Payout: 30 to 34.
 }
 

@@ -36,6 +36,7 @@ mod order;
 // Payout.
 
 // Moving in.
+mod import;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +44,7 @@ pub use books::Trial;
 pub use campaign::Campaign;
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
@@ -64,7 +66,7 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, HoldId, MerchantId, PaymentId,
+        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, HoldId, ImportId, MerchantId, PaymentId,
         ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
@@ -133,6 +135,9 @@ pub struct Ledger {
     // Payout.
 
     // Moving in.
+    imports: Hashed<ImportId, Import>,
+    /// Lots that wait for the end of an import.
+    arriving: Hashed<AccountId, Arriving>,
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
@@ -336,6 +341,10 @@ impl Ledger {
             // Payout.
 
             // Moving in.
+            Command::OpenImport(opening, _) => self.plan_import(opening),
+            Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
+            Command::CloseImport(closing, _) => self.plan_import_end(closing),
+            Command::TakeOver(..) => self.plan_take_over(),
         }
     }
 
@@ -451,6 +460,10 @@ impl Ledger {
             // Payout.
 
             // Moving in.
+            Command::OpenImport(opening, _) => self.apply_import(entry, opening),
+            Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
+            Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
+            Command::TakeOver(..) => self.apply_take_over(),
         }
         Ok(())
     }

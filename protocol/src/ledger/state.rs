@@ -261,6 +261,7 @@ macro_rules! sections {
             // Payout.
 
             // Moving in.
+            , imports, arriving
         }
     };
 }

@@ -7,6 +7,7 @@ mod desk;
 mod every;
 mod examples;
 mod golden;
+mod import;
 mod model;
 mod order;
 mod pair;

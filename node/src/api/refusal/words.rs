@@ -1,5 +1,6 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod import;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -25,6 +26,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Payout.
 
     // Moving in.
+    import::IMPORT,
 ];
 
 const FOUNDATION: &[Words] = &[

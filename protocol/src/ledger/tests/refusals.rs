@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod import;
 mod orders;
 mod till;
 
@@ -358,6 +359,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -427,6 +436,12 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             orders::capture(),
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
+        ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
         ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (

@@ -163,6 +163,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
                 JobKind::ReturnHolds => "return_holds",
+                JobKind::TakeOver => "take_over",
             };
             format!("job:{kind}:{date}")
         }
