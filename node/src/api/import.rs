@@ -19,7 +19,7 @@ use jichi_protocol::{
     digest::Digest,
     entry::Submission,
     id::{AccountId, CompanyId, ImportId, OfficerId, ProgrammeId},
-    key::{ClientKey, OperationKey},
+    key::OperationKey,
     ledger::{IMPORT_LINES_MAX, ImportStage, Ledger},
     lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin, Paid},
     refusal::Refusal,
