@@ -28,12 +28,14 @@ pub mod view;
 // Vouchers.
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;
 pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.
 pub mod import;

@@ -288,6 +288,7 @@ macro_rules! bucketed_by_number {
         }
     )*};
 }
+pub(crate) use bucketed_by_number;
 
 bucketed_by_number!(
     MerchantId,

@@ -332,6 +332,15 @@ number_id!(
     DeskId, u32
 );
 
+number_id!(
+    /// The serial number of a printed ticket, as it stands on the paper.
+    TicketNumber, u32
+);
+number_id!(
+    /// The number of a receipt for tickets that a shop handed in.
+    TicketReceiptNumber, u32
+);
+
 impl EntryIndex {
     /// The next index.
     #[must_use]

@@ -22,9 +22,12 @@ pub mod lot;
 pub mod posting;
 pub mod terms;
 pub mod programme;
+pub mod calendar;
+pub mod payout;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;
+pub mod ticket;
 pub mod intent;
 
 pub mod envelope;
@@ -43,4 +46,5 @@ pub mod ledger;
 pub mod decision;
 pub mod log;
 pub mod replay;
+pub mod report;
 pub mod cross;

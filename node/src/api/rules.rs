@@ -35,7 +35,7 @@ pub fn routes() -> Router<Town> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum ExpiryBody {
+pub(super) enum ExpiryBody {
     Never,
     Days(u32),
     Months(u32),
@@ -44,7 +44,7 @@ enum ExpiryBody {
 }
 
 impl ExpiryBody {
-    fn rule(&self) -> Result<ExpiryRule, Problem> {
+    pub(super) fn rule(&self) -> Result<ExpiryRule, Problem> {
         Ok(match self {
             Self::Never => ExpiryRule::Never,
             Self::Days(days) => ExpiryRule::Days(*days),

@@ -21,6 +21,8 @@ pub enum RecordKind {
     Evidence,
     /// Who an officer is.
     Staff,
+    /// A bank account of a shop, or the town's own.
+    Bank,
     /// History of a former system.
     OldHistory,
 }
@@ -32,6 +34,7 @@ impl RecordKind {
             Self::SignIn => 2,
             Self::Evidence => 3,
             Self::Staff => 4,
+            Self::Bank => 30,
             Self::OldHistory => 12,
         }
     }
@@ -42,6 +45,7 @@ impl RecordKind {
             2 => Some(Self::SignIn),
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
+            30 => Some(Self::Bank),
             12 => Some(Self::OldHistory),
             _ => None,
         }

@@ -1,5 +1,8 @@
 //! The words of the ledger's refusals, in both languages.
 
+// Printed tickets.
+mod ticket;
+mod payout;
 mod import;
 mod orders;
 
@@ -20,11 +23,11 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Vouchers.
 
     // Printed tickets.
-
+    ticket::TICKET,
     // Orders and pledges.
     orders::ORDERS,
     // Payout.
-
+    payout::PAYOUT,
     // Moving in.
     import::IMPORT,
 ];

@@ -108,9 +108,9 @@ impl Stage {
             staff: SignIn::new(Staff::default(), pool.clone()),
             pool,
             cookies: CookieTransport::AlsoPlain,
-            seal: Arc::new(move |bytes: &[u8]| {
+            seal: Arc::new(move |domain: Domain, bytes: &[u8]| {
                 let key = SigningKey::from_seed(&[2; 32]);
-                Seal { key: key.public(), signature: key.sign(Domain::Agreement, bytes) }
+                Seal { key: key.public(), signature: key.sign(domain, bytes) }
             }),
             printer: Printer::new(Path::new(FONT_DEFAULT)),
         });

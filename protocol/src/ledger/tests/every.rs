@@ -1,5 +1,8 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+// Printed tickets.
+mod tickets;
+mod payout;
 mod import;
 mod orders;
 
@@ -260,6 +263,8 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.tickets();
+    maker.payouts();
     maker.orders(account);
     maker.import(account);
     maker.made

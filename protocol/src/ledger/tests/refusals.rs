@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod payout;
 mod import;
 mod orders;
 mod till;
@@ -374,6 +375,33 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        // Printed tickets.
+        Refusal::TicketsNotIssued
+        | Refusal::NotATicketUnit
+        | Refusal::TicketStockShort { .. }
+        | Refusal::TicketPaperNotNext { .. }
+        | Refusal::TicketStockOverlaps
+        | Refusal::TooManyTickets
+        | Refusal::TicketOfAnotherTown
+        | Refusal::TicketNotGenuine
+        | Refusal::UnknownTicket
+        | Refusal::TicketNotUsableHere
+        | Refusal::TicketVoided
+        | Refusal::TicketLapsed
+        | Refusal::TicketExpired { .. }
+        | Refusal::TicketUsed
+        | Refusal::TicketDoubleWaits
+        | Refusal::TicketBundleDiffers { .. }
+        | Refusal::UnknownTicketDouble
+        | Refusal::TicketDoubleDecided
+        | Refusal::TicketDoublesRefused => "ticket",
+        Refusal::DaysOffMissing { .. }
+        | Refusal::NotTheNextRun { .. }
+        | Refusal::PeriodNotOver { .. }
+        | Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState => "payout run",
+        Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
     }
 }
 
@@ -449,6 +477,28 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        // Printed tickets.
+        (
+            "ticket",
+            Ladder(super::tickets::refused()),
+            "too_many_tickets tickets_not_issued not_a_ticket_unit ticket_stock_short \
+             ticket_paper_not_next ticket_stock_overlaps ticket_of_another_town \
+             ticket_not_genuine unknown_ticket ticket_not_usable_here ticket_voided \
+             ticket_double_waits ticket_used ticket_bundle_differs unknown_ticket_double \
+             ticket_doubles_refused ticket_double_decided ticket_expired ticket_lapsed",
+        ),
+        (
+            "payout run",
+            payout::runs(),
+            "nothing_due not_the_next_run period_not_over days_off_missing run_at_work \
+             unknown_run not_well_formed wrong_run_state same_officer nothing_due",
+        ),
+        (
+            "payout statement",
+            payout::statements(),
+            "unknown_run unknown_statement wrong_statement_state wrong_statement_state \
+             not_well_formed",
         ),
     ]
 }
