@@ -252,6 +252,10 @@ bytes_id!(
     HoldId, 16
 );
 bytes_id!(
+    /// A grant code. Derived from the operation key that made it.
+    CodeId, 16
+);
+bytes_id!(
     /// An import from a town's former system. Equals the operation key that opened it.
     ImportId, 16
 );

@@ -17,6 +17,8 @@ mod shop;
 mod state;
 mod transfer;
 // Programmes and grants.
+mod code;
+mod person;
 
 // Bulk grants, claim slips, group applications.
 
@@ -45,15 +47,17 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub use books::Trial;
 pub use campaign::Campaign;
 pub use check::Checked;
+pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
+pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
-    Proposal,
+    Proposal, Walked,
 };
 
 use crate::{
@@ -69,9 +73,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, DeskId, EntryIndex, Handle, HoldId, ImportId, MerchantId,
-        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber, TicketReceiptNumber,
-        TownId, TransferId,
+        AccountId, ChannelNumber, CodeId, ConversionId, DeskId, EntryIndex, Handle, HoldId,
+        MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber,
+        TicketReceiptNumber, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -118,6 +122,11 @@ pub struct Ledger {
     /// What waits for a second officer, but for grants.
     proposed: Hashed<ProposalId, Proposed>,
     // Programmes and grants.
+    /// Whose holder may be, is or is not another account's.
+    persons: Hashed<AccountId, Person>,
+    grant_codes: Hashed<CodeId, CodeUse>,
+    /// What steps gave, by programme and month of walking.
+    walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
 
@@ -153,7 +162,7 @@ pub struct Ledger {
     banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
-    imports: Hashed<ImportId, Import>,
+    imports: Hashed<crate::id::ImportId, Import>,
     /// Lots that wait for the end of an import.
     arriving: Hashed<AccountId, Arriving>,
 
@@ -165,6 +174,8 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// The doubles of a person's first account.
+    doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     ticket_index: ticket::TicketIndex,
     ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
@@ -336,7 +347,11 @@ impl Ledger {
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
             // Programmes and grants.
-
+            Command::NoteMatch(_, found) => self.plan_match(found),
+            Command::JoinPerson(_, join) => self.plan_join(join),
+            Command::PartPersons(_, part) => self.plan_part(part),
+            Command::SetGrantCode(code, _) => self.plan_grant_code(code),
+            Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
@@ -465,6 +480,11 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
             // Programmes and grants.
+            Command::NoteMatch(_, found) => self.apply_match(found),
+            Command::JoinPerson(_, join) => self.apply_join(join),
+            Command::PartPersons(_, part) => self.apply_part(part),
+            Command::SetGrantCode(code, _) => self.apply_grant_code(code),
+            Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
             // Bulk grants, claim slips, group applications.
 

@@ -21,6 +21,7 @@ pub mod account;
 pub mod lot;
 pub mod posting;
 pub mod terms;
+pub mod eligibility;
 pub mod programme;
 pub mod calendar;
 pub mod payout;

@@ -162,6 +162,34 @@ refusals! {
     /// The link is another holder's.
     57 LinkTaken final "link_taken",
     // Programmes and grants: 60 to 79.
+    /// Not known, or not for this day: birth date, residence or enrolment.
+    60 AttributesUnknown retry "attributes_unknown",
+    /// The age that the programme demands is not reached by the end of this day.
+    61 TooYoung { 0 on: BusinessDate } final "too_young",
+    /// Not in the resident register on this day.
+    62 NotResident final "not_resident",
+    /// Not on the programme's list on this day.
+    63 NotEnrolled final "not_enrolled",
+    /// What was measured is not what the programme's rule asks for.
+    64 WrongRule final "wrong_rule",
+    /// The programme's exchange is in another month.
+    65 OutOfSeason { 0 month: u32 } final "out_of_season",
+    /// Nothing is left of what a person gets in a month.
+    66 OverMonth final "over_month",
+    /// The points are not what the programme's rule gives.
+    67 NotByRule { 0 right: Points } final "not_by_rule",
+    /// The account may be another one's holder's: an officer has to decide first.
+    68 DoubleOpen final "double_open",
+    /// The two are one person already.
+    69 SamePerson retry "same_person",
+    /// No such grant code.
+    70 UnknownCode retry "unknown_code",
+    /// The code's last day is over.
+    71 CodeOver { 0 last: BusinessDate } final "code_over",
+    /// The holder used this code before.
+    72 CodeUsed { 0 first: EntryIndex } final "code_used",
+    /// The code was used as often as it may be.
+    73 CodeFull final "code_full",
 
     // Bulk grants, claim slips, group applications: 80 to 99.
 

@@ -12,7 +12,7 @@ use jichi::{
 use jichi_node::clock;
 use jichi_protocol::id::SiteId;
 use jichi_tests::{
-    furnished::{Furnished, Person, Shared, text},
+    furnished::{Furnished, PASSWORD, Person, Raw, Shared, send, text},
     sample_shop::SampleShop,
     town::audit_is_sound,
 };
@@ -213,6 +213,92 @@ fn site_again(site: &Site) -> Site {
         site: site.site,
         key: new_signing_key().expect("a key"),
     }
+}
+
+/// Sends a form as a browser does, without any cookie.
+fn form(town: &Furnished, path: &str, fields: &[(&str, &str)]) -> Raw {
+    let escaped = |text: &str| -> String {
+        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    };
+    let body: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let url = format!("{}{path}", town.node().public().base());
+    send("POST", &url, &headers, Some(body.join("&").as_bytes()))
+}
+
+/// What stands in a page between two texts.
+fn between<'t>(page: &'t str, from: &str, to: &str) -> &'t str {
+    let rest = page.split_once(from).map(|(_, rest)| rest);
+    rest.and_then(|rest| rest.split_once(to)).map(|(found, _)| found).expect("both texts")
+}
+
+#[test]
+fn on_the_pages_a_holder_links_a_site_and_confirms_or_declines_orders() {
+    let shared = Shared::get();
+    let town = shared.alone();
+    let site = site(&town, 16, "shop");
+    let person = town.resident(900);
+    let public = town.node().public();
+    let page = public.text("/link?site=16&state=cart-7").expect("a page");
+    assert!(page.contains("めいぶつチョイスとの連携"), "{page}");
+    let key = between(&page, "name=\"key\" value=\"", "\"");
+    let answers = |limit: &str, password: &str| {
+        form(&town, "/link", &[("site", "16"), ("state", "cart-7"), ("key", key),
+            ("mykey_id", &person.mykey), ("password", password), ("order_limit", limit)])
+    };
+    assert_eq!(answers("", "wrong-password").status, 401);
+    let linked = answers("", PASSWORD);
+    assert_eq!(linked.status, 200, "{}", linked.text);
+    let address = between(&linked.text, "class=\"button\" href=\"", "\"");
+    assert!(address.starts_with("https://shop.example/points?code="), "{address}");
+    assert!(address.ends_with("state=cart-7"), "{address}");
+    let code = between(address, "code=", "&");
+    let link = site.exchange(code).expect("an answer").body;
+    let link = text(&link, "link").parse().expect("a link");
+    let today = clock::now().date();
+    let ask = |points| {
+        let wanted = Wanted { link, points, total_yen: 1_000, last_day: today, campaign: None };
+        site.hold(new_key().expect("a key"), &wanted, clock::now()).expect("an answer")
+    };
+    let order = ask(300);
+    assert_eq!((order.status, text(&order.body, "status").as_str()), (202, "confirmation_needed"));
+    let confirm = text(&order.body, "confirm");
+    let page = public.text(&confirm).expect("a page");
+    assert!(page.contains("300ポイント") && page.contains("700円"), "{page}");
+    let say = |path: &str, said: &str, points: &str| {
+        form(&town, path, &[("said", said), ("points", points),
+            ("mykey_id", &person.mykey), ("password", PASSWORD)])
+    };
+    assert_eq!(say(&confirm, "confirm", "30").status, 400, "another amount than was asked");
+    assert_eq!(say(&confirm, "confirm", "300").status, 200);
+    assert_eq!(person.points(), 600);
+    let order = ask(200);
+    let confirm = text(&order.body, "confirm");
+    assert_eq!(say(&confirm, "decline", "200").status, 200);
+    let hold = text(&order.body, "hold").parse().expect("a hold");
+    let state = site.state(hold).expect("an answer").body;
+    assert_eq!((text(&state, "state").as_str(), person.points()), ("declined", 600));
+}
+
+#[test]
+fn the_result_of_an_operation_is_told_to_its_own_site_for_ever() {
+    let shared = Shared::get();
+    let town = shared.alone();
+    let (own, other) = (site(&town, 17, "shop"), site(&town, 18, "shop"));
+    let person = town.resident(500);
+    let body = json!({"site": 17, "order_limit": 500});
+    let code = text(&person.client.command("/v1/me/sites", &body).expect("a code"), "code");
+    let link = own.exchange(&code).expect("an answer").body;
+    let link = text(&link, "link").parse().expect("a link");
+    let key = new_key().expect("a key");
+    let last_day = clock::now().date();
+    let wanted = Wanted { link, points: 600, total_yen: 600, last_day, campaign: None };
+    expect_code(&own.hold(key, &wanted, clock::now()).expect("an answer"), 422, "short_of_points");
+    let told = own.operation(key).expect("an answer");
+    expect_code(&told, 422, "short_of_points");
+    assert!(!told.body.to_string().contains("500"), "no balance is told: {}", told.body);
+    expect_code(&other.operation(key).expect("an answer"), 404, "not_found");
 }
 
 /// A shop that stays open as long as its client is used.

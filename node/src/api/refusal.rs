@@ -111,7 +111,20 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::TooLargeForAnEntry
         | Refusal::LinkTaken => None,
         // Programmes and grants.
-
+        Refusal::TooYoung { on } => both(format!("基準日{on}"), format!("by the end of {on}")),
+        Refusal::OutOfSeason { month } => both(format!("{month}月"), format!("month {month}")),
+        Refusal::NotByRule { right } => both(format!("正しくは{right}"), format!("right: {right}")),
+        Refusal::CodeOver { last } => both(format!("{last}まで"), format!("until {last}")),
+        Refusal::CodeUsed { first } => both(format!("記録番号{first}"), format!("entry {first}")),
+        Refusal::AttributesUnknown
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OverMonth
+        | Refusal::DoubleOpen
+        | Refusal::SamePerson
+        | Refusal::UnknownCode
+        | Refusal::CodeFull => None,
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.

@@ -7,6 +7,7 @@ pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
+mod grants;
 mod import;
 mod model;
 mod order;

@@ -96,6 +96,16 @@ impl Site {
         self.client.get_with(&path, &headers)
     }
 
+    /// The result of one of the site's own operations.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub fn operation(&self, key: ClientKey) -> anyhow::Result<Reply> {
+        let path = format!("/v1/operations/{key}");
+        let headers = self.headers("GET", &path, None, b"")?;
+        self.client.get_with(&path, &headers)
+    }
+
     /// Takes reserved points, whole or in part.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod grants;
 // Printed tickets.
 mod ticket;
 mod payout;
@@ -13,7 +14,7 @@ pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static
 pub(super) const WORDS: &[&[Words]] = &[
     FOUNDATION,
     // Programmes and grants.
-
+    grants::GRANTS,
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
