@@ -84,8 +84,7 @@ impl SampleShop {
     /// # Errors
     /// When the system gives no port.
     pub fn open(site: Site) -> anyhow::Result<Self> {
-        let shop =
-            Arc::new(Shop { site, links: Mutex::default(), orders: Mutex::default() });
+        let shop = Arc::new(Shop { site, links: Mutex::default(), orders: Mutex::default() });
         let router = Router::new()
             .route("/links", post(link))
             .route("/orders", post(order))

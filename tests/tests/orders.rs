@@ -68,8 +68,7 @@ fn a_cart_is_held_charged_captured_in_part_and_refunded() {
     let (id, state) = state_of(&ordered);
     assert_eq!((state.as_str(), person.points()), ("held", 400));
     let path = |what: &str| format!("/orders/{id}/{what}");
-    let shipped =
-        act(&shop.client, &path("ship"), &json!({"points": 450, "card_yen": 1_050}));
+    let shipped = act(&shop.client, &path("ship"), &json!({"points": 450, "card_yen": 1_050}));
     assert_eq!((state_of(&shipped).1.as_str(), person.points()), ("shipped", 550));
     // Captured is captured: it is refunded, not released.
     expect_code(&act(&shop.client, &path("cancel"), &json!({})), 409, "hold_captured");
@@ -137,11 +136,8 @@ fn one_campaign_succeeds_and_one_fails() {
     }
     let (first, state) = pledges.first().cloned().expect("a pledge");
     assert_eq!(state, "held");
-    let early = act(
-        &shop.client,
-        &format!("/orders/{first}/ship"),
-        &json!({"points": 300, "card_yen": 0}),
-    );
+    let early =
+        act(&shop.client, &format!("/orders/{first}/ship"), &json!({"points": 300, "card_yen": 0}));
     expect_code(&early, 409, "campaign_open");
     let close = |name: &str, reached: bool| {
         act(&shop.client, &format!("/campaigns/{name}/close"), &json!({"reached": reached}))
@@ -217,9 +213,8 @@ fn site_again(site: &Site) -> Site {
 
 /// Sends a form as a browser does, without any cookie.
 fn form(town: &Furnished, path: &str, fields: &[(&str, &str)]) -> Raw {
-    let escaped = |text: &str| -> String {
-        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-    };
+    let escaped =
+        |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
     let body: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
     let headers = [("content-type", "application/x-www-form-urlencoded")];
@@ -244,8 +239,18 @@ fn on_the_pages_a_holder_links_a_site_and_confirms_or_declines_orders() {
     assert!(page.contains("めいぶつチョイスとの連携"), "{page}");
     let key = between(&page, "name=\"key\" value=\"", "\"");
     let answers = |limit: &str, password: &str| {
-        form(&town, "/link", &[("site", "16"), ("state", "cart-7"), ("key", key),
-            ("mykey_id", &person.mykey), ("password", password), ("order_limit", limit)])
+        form(
+            &town,
+            "/link",
+            &[
+                ("site", "16"),
+                ("state", "cart-7"),
+                ("key", key),
+                ("mykey_id", &person.mykey),
+                ("password", password),
+                ("order_limit", limit),
+            ],
+        )
     };
     assert_eq!(answers("", "wrong-password").status, 401);
     let linked = answers("", PASSWORD);
@@ -267,8 +272,16 @@ fn on_the_pages_a_holder_links_a_site_and_confirms_or_declines_orders() {
     let page = public.text(&confirm).expect("a page");
     assert!(page.contains("300ポイント") && page.contains("700円"), "{page}");
     let say = |path: &str, said: &str, points: &str| {
-        form(&town, path, &[("said", said), ("points", points),
-            ("mykey_id", &person.mykey), ("password", PASSWORD)])
+        form(
+            &town,
+            path,
+            &[
+                ("said", said),
+                ("points", points),
+                ("mykey_id", &person.mykey),
+                ("password", PASSWORD),
+            ],
+        )
     };
     assert_eq!(say(&confirm, "confirm", "30").status, 400, "another amount than was asked");
     assert_eq!(say(&confirm, "confirm", "300").status, 200);

@@ -516,4 +516,3 @@ async fn old_history(
     };
     Ok(Json(lines.iter().rev().map(view).collect::<Vec<_>>()).into_response())
 }
-

@@ -171,8 +171,7 @@ async fn linked_page(
     let id = SiteId(form.site);
     let account =
         resident::sign_in(&visit.town, &form.mykey_id, form.password.0, from.ip()).await?;
-    let (_, code, address) =
-        site::linked(&visit.town, desk, (account, id), standing, key).await?;
+    let (_, code, address) = site::linked(&visit.town, desk, (account, id), standing, key).await?;
     let name = answer::read(visit.town.engine(), |ledger| {
         ledger.site(&id).map(|site| site.name.to_string()).unwrap_or_default()
     });

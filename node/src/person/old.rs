@@ -1,12 +1,7 @@
 //! History of a former system, kept for its holder to read: in the vault, apart from the journal,
 //! and moving nothing.
 
-use jichi_protocol::{
-    codec,
-    date::BusinessDate,
-    id::AccountId,
-    text::mykey::MyKeyName,
-};
+use jichi_protocol::{codec, date::BusinessDate, id::AccountId, text::mykey::MyKeyName};
 use minicbor::{Decode, Encode};
 
 use super::{People, PersonError, PersonRecord, read};
@@ -108,8 +103,7 @@ impl People {
         let mut lines = Vec::new();
         for _ in 0..RECORDS_MAX {
             let Some(record) = next else { break };
-            let old: OldRecord =
-                codec::decode(&record.plaintext).map_err(|_| PersonError::Form)?;
+            let old: OldRecord = codec::decode(&record.plaintext).map_err(|_| PersonError::Form)?;
             lines.extend(old.lines);
             next = old.before.map(|id| self.vault.get(RecordId(id))).transpose()?;
         }

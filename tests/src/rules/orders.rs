@@ -33,10 +33,13 @@ pub(super) fn add(steps: &mut Steps<Books>) {
         let (points, last) = (words.number(1)?, date(words.text(2)?)?);
         hold(books, words.text(0)?, points, last, None)
     });
-    steps.add("「{}」が募集「{}」を{}ポイントで{}まで応援する", |books, words| {
-        let (points, last) = (words.number(2)?, date(words.text(3)?)?);
-        hold(books, words.text(0)?, points, last, Some(words.text(1)?))
-    });
+    steps.add(
+        "「{}」が募集「{}」を{}ポイントで{}まで応援する",
+        |books, words| {
+            let (points, last) = (words.number(2)?, date(words.text(3)?)?);
+            hold(books, words.text(0)?, points, last, Some(words.text(1)?))
+        },
+    );
     steps.add("確保のうち{}ポイントを確定する", capture);
     steps.add("確保を解除する", release);
     steps.add("確定したうち{}ポイントを返還する", refund);

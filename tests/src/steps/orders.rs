@@ -23,36 +23,54 @@ pub(super) fn add(steps: &mut Steps<Story>) {
     steps.add("{}に加盟店「{}」の応援サイト「{}」がある", |story, words| {
         site(story, words, "crowdfunding")
     });
-    steps.add("「{}」は「{}」と連携し、1回{}ポイントまでは確認なしとする", |story, words| {
-        let limit = words.number(2)?;
-        link(story, words, Some(limit))
-    });
-    steps.add("「{}」は「{}」と連携し、注文のたびに確認することにする", |story, words| {
-        link(story, words, None)
-    });
-    steps.add("「{}」は「{}」で{}円の注文をし、{}ポイントを使う", |story, words| {
-        let (yen, points) = (words.number(2)?, words.number(3)?);
-        order(story, (words.text(0)?, words.text(1)?), (yen, points), None)
-    });
-    steps.add("「{}」は「{}」の募集「{}」を{}ポイントで応援する", |story, words| {
-        let points = words.number(3)?;
-        let campaign = Some(words.text(2)?);
-        order(story, (words.text(0)?, words.text(1)?), (points, points), campaign)
-    });
+    steps.add(
+        "「{}」は「{}」と連携し、1回{}ポイントまでは確認なしとする",
+        |story, words| {
+            let limit = words.number(2)?;
+            link(story, words, Some(limit))
+        },
+    );
+    steps.add(
+        "「{}」は「{}」と連携し、注文のたびに確認することにする",
+        |story, words| link(story, words, None),
+    );
+    steps.add(
+        "「{}」は「{}」で{}円の注文をし、{}ポイントを使う",
+        |story, words| {
+            let (yen, points) = (words.number(2)?, words.number(3)?);
+            order(story, (words.text(0)?, words.text(1)?), (yen, points), None)
+        },
+    );
+    steps.add(
+        "「{}」は「{}」の募集「{}」を{}ポイントで応援する",
+        |story, words| {
+            let points = words.number(3)?;
+            let campaign = Some(words.text(2)?);
+            order(story, (words.text(0)?, words.text(1)?), (points, points), campaign)
+        },
+    );
     steps.add("「{}」は「{}」での{}ポイントの注文を町の画面で確認する", confirm);
-    steps.add("「{}」は「{}」の注文を{}ポイント分だけ発送する", |story, words| {
-        let body = json!({"points": words.number(2)?, "card_yen": 0});
-        act(story, words, "ship", &body)
-    });
+    steps.add(
+        "「{}」は「{}」の注文を{}ポイント分だけ発送する",
+        |story, words| {
+            let body = json!({"points": words.number(2)?, "card_yen": 0});
+            act(story, words, "ship", &body)
+        },
+    );
     steps.add("「{}」は「{}」の注文をやめる", |story, words| {
         act(story, words, "cancel", &json!({}))
     });
-    steps.add("「{}」は「{}」の注文のうち{}ポイントを返還する", |story, words| {
-        let body = json!({"points": words.number(2)?});
-        act(story, words, "return", &body)
-    });
+    steps.add(
+        "「{}」は「{}」の注文のうち{}ポイントを返還する",
+        |story, words| {
+            let body = json!({"points": words.number(2)?});
+            act(story, words, "return", &body)
+        },
+    );
     steps.add("「{}」の募集「{}」が成立する", |story, words| close(story, words, true));
-    steps.add("「{}」の募集「{}」が成立しない", |story, words| close(story, words, false));
+    steps.add("「{}」の募集「{}」が成立しない", |story, words| {
+        close(story, words, false)
+    });
     steps.add("「{}」の確保は{}ポイントである", held);
     steps.add("「{}」の確保がすべて戻る", all_back);
 }

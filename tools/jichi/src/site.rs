@@ -211,7 +211,15 @@ impl Site {
         let mut nonce = [0_u8; 16];
         getrandom::fill(&mut nonce).map_err(|error| anyhow!("{error}"))?;
         let id = api::order::key_id(self.site);
-        api::sign::sign(&mut parts, body, &origin, &id, &self.key, self.client.ahead().now(), nonce)?;
+        api::sign::sign(
+            &mut parts,
+            body,
+            &origin,
+            &id,
+            &self.key,
+            self.client.ahead().now(),
+            nonce,
+        )?;
         let text = |value: &ureq::http::HeaderValue| value.to_str().map(str::to_owned);
         let headers =
             parts.headers.iter().map(|(name, value)| Ok((name.to_string(), text(value)?)));

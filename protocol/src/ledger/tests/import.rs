@@ -67,7 +67,11 @@ impl Desk {
         self.keyed(Some(key), command)
     }
 
-    pub(crate) fn end_import(&mut self, import: ImportId, end: ImportEnd) -> Result<Entry, Refusal> {
+    pub(crate) fn end_import(
+        &mut self,
+        import: ImportId,
+        end: ImportEnd,
+    ) -> Result<Entry, Refusal> {
         let closing = ImportClosing { import, end };
         self.submit(Command::CloseImport(closing, by_officer()))
     }

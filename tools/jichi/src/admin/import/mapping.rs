@@ -121,7 +121,8 @@ impl Mapping {
             Ok(cell.filter(|cell| !cell.is_empty()).map(str::to_owned))
         };
         let word = row.cell(&columns.origin)?;
-        let origin = self.origins.get(word).context("its origin has no [origins] in the mapping")?;
+        let origin =
+            self.origins.get(word).context("its origin has no [origins] in the mapping")?;
         let points = amount_input(row.cell(&columns.points)?)?.get();
         let earned = date_input(row.cell(&columns.earned)?).context("its day of earning")?;
         let expires = match row.cell(&columns.expires)? {
@@ -154,7 +155,8 @@ impl Mapping {
             let number = row.cell(&columns.number)?.to_owned();
             let date = date_input(row.cell(&columns.date)?).context("its day")?;
             let by_mykey = self.columns.mykey_id.is_some();
-            let (plain, mykey) = if by_mykey { (None, Some(&number)) } else { (Some(&number), None) };
+            let (plain, mykey) =
+                if by_mykey { (None, Some(&number)) } else { (Some(&number), None) };
             let body = json!({"number": plain, "mykey_id": mykey, "date": date.to_string(),
                 "what": row.cell(&columns.what)?, "points_in": amount(&columns.points_in)?,
                 "points_out": amount(&columns.points_out)?});
