@@ -39,3 +39,4 @@ pub mod site;
 pub mod payout;
 
 // Moving in.
+pub mod import;

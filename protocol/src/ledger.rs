@@ -43,6 +43,7 @@ mod order;
 mod payout;
 
 // Moving in.
+mod import;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +54,7 @@ pub use check::Checked;
 pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use group::GROUP_PERSONS_MAX;
+pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
 pub use person::Person;
@@ -77,9 +79,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ApplicationId, BulkId, ChannelNumber, CodeId, ConversionId, DeskId, EntryIndex,
-        Handle, HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, SlipId, TerminalId,
-        TicketNumber, TicketReceiptNumber, TownId, TransferId,
+        AccountId, ChannelNumber, CodeId, ConversionId, DeskId, EntryIndex, Handle, HoldId,
+        MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber,
+        TicketReceiptNumber, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -134,12 +136,12 @@ pub struct Ledger {
 
     // Bulk grants, claim slips, group applications.
     /// Files, open and ended.
-    bulks: Hashed<BulkId, Bulk>,
+    bulks: bulk::Files,
     /// What lines of a file hold ready for an account; the points stand in `bulk(file)`.
-    pending: Hashed<PendingKey, Pending>,
-    slips: Hashed<SlipId, Slip>,
+    pending: bulk::AllPending,
+    slips: slip::Slips,
     /// Groups' applications that were approved, by the entry that granted them.
-    applications: Hashed<ApplicationId, EntryIndex>,
+    applications: group::Approved,
 
     // Conversions, payments, life of an account.
 
@@ -173,6 +175,9 @@ pub struct Ledger {
     banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
+    imports: Hashed<crate::id::ImportId, Import>,
+    /// Lots that wait for the end of an import.
+    arriving: Hashed<AccountId, Arriving>,
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
@@ -183,11 +188,11 @@ pub struct Ledger {
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
     /// The accounts for which a file holds something ready.
-    pending_of: BTreeMap<BulkId, BTreeSet<AccountId>>,
+    pending_of: bulk::PendingOf,
     /// The slips of a file that nobody claimed yet.
-    slips_of: BTreeMap<BulkId, BTreeSet<SlipId>>,
+    slips_of: slip::SlipsOf,
     /// The slip of each code that was ever issued.
-    slip_codes: BTreeMap<Digest, SlipId>,
+    slip_codes: slip::SlipCodes,
     /// The doubles of a person's first account.
     doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     ticket_index: ticket::TicketIndex,
@@ -416,6 +421,10 @@ impl Ledger {
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
+            Command::OpenImport(opening, _) => self.plan_import(opening),
+            Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
+            Command::CloseImport(closing, _) => self.plan_import_end(closing),
+            Command::TakeOver(..) => self.plan_take_over(),
         }
     }
 
@@ -575,7 +584,12 @@ impl Ledger {
             }
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
-            } // Moving in.
+            }
+            // Moving in.
+            Command::OpenImport(opening, _) => self.apply_import(entry, opening),
+            Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
+            Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
+            Command::TakeOver(..) => self.apply_take_over(),
         }
         Ok(())
     }

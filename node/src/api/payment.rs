@@ -302,7 +302,7 @@ async fn receipt(State(town): State<Town>, Path(key): Path<String>) -> Result<St
     Ok(answer::receipt(town.engine(), &committed)?.to_string())
 }
 
-async fn find(town: &Town, key: &str) -> Result<crate::engine::Committed, NoEntry> {
+pub(super) async fn find(town: &Town, key: &str) -> Result<crate::engine::Committed, NoEntry> {
     let key: ClientKey = key.parse().map_err(|_| EdgeProblem::NotFound)?;
     let remembered =
         answer::read(town.engine(), |ledger| ledger.key_use(&key).map(|used| used.entry)).await?;

@@ -23,6 +23,8 @@ pub enum RecordKind {
     Staff,
     /// A bank account of a shop, or the town's own.
     Bank,
+    /// History of a former system.
+    OldHistory,
 }
 
 impl RecordKind {
@@ -33,6 +35,7 @@ impl RecordKind {
             Self::Evidence => 3,
             Self::Staff => 4,
             Self::Bank => 30,
+            Self::OldHistory => 12,
         }
     }
 
@@ -43,6 +46,7 @@ impl RecordKind {
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
             30 => Some(Self::Bank),
+            12 => Some(Self::OldHistory),
             _ => None,
         }
     }

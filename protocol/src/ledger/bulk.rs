@@ -25,7 +25,7 @@ use crate::{
     },
     date::BusinessDate,
     digest::Digest,
-    hashed::Bucketed,
+    hashed::{Bucketed, Hashed},
     id::{AccountId, BulkId, EntryIndex, OfficerId, ProgrammeId},
     key::JobKind,
     lot::{Birth, Lot, LotTerms, Origin},
@@ -34,6 +34,13 @@ use crate::{
     programme::Measure,
     refusal::Refusal,
 };
+
+/// Files, by their names.
+pub(super) type Files = Hashed<BulkId, Bulk>;
+/// What files hold ready.
+pub(super) type AllPending = Hashed<PendingKey, Pending>;
+/// The accounts for which a file holds something ready.
+pub(super) type PendingOf = BTreeMap<BulkId, BTreeSet<AccountId>>;
 
 /// Lines of one entry at most, so that it stays below the size of an entry.
 pub const BULK_LINES_MAX: usize = 100;

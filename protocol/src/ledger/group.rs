@@ -12,12 +12,16 @@ use super::{
 use crate::{
     account::{Account, Side},
     command::{Actor, GrantPrivate, GrantShared, GroupPerson, GroupPrivate, GroupShared},
+    hashed::Hashed,
     id::{ApplicationId, EntryIndex},
     points::Points,
     posting::{Posting, Postings},
     programme::{GrantRule, Measure, Programme},
     refusal::Refusal,
 };
+
+/// Applications that were approved, by the entry that granted them.
+pub(super) type Approved = Hashed<ApplicationId, EntryIndex>;
 
 /// Persons of one application at most, so that its grants are one entry.
 pub const GROUP_PERSONS_MAX: usize = 100;

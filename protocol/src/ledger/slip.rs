@@ -20,7 +20,7 @@ use crate::{
     },
     date::BusinessDate,
     digest::Digest,
-    hashed::{Bucketed, bucketed_by_bytes},
+    hashed::{Bucketed, Hashed, bucketed_by_bytes},
     id::{ApplicationId, BulkId, EntryIndex, OfficerId, SlipId},
     key::JobKind,
     points::Points,
@@ -28,6 +28,13 @@ use crate::{
     programme::Measure,
     refusal::Refusal,
 };
+
+/// Slips, by their names.
+pub(super) type Slips = Hashed<SlipId, Slip>;
+/// The slips of a file that nobody claimed yet.
+pub(super) type SlipsOf = BTreeMap<BulkId, BTreeSet<SlipId>>;
+/// The slip of each code that was ever issued.
+pub(super) type SlipCodes = BTreeMap<Digest, SlipId>;
 
 bucketed_by_bytes!(SlipId, ApplicationId);
 

@@ -5,6 +5,7 @@ mod grants;
 // Printed tickets.
 mod tickets;
 mod payout;
+mod import;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -270,5 +271,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.tickets();
     maker.payouts();
     maker.orders(account);
+    maker.import(account);
     maker.made
 }

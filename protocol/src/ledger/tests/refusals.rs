@@ -4,6 +4,7 @@
 mod bulk;
 mod grants;
 mod payout;
+mod import;
 mod orders;
 mod till;
 
@@ -361,6 +362,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -504,6 +513,12 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             orders::capture(),
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
+        ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
         ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
