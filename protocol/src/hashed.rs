@@ -15,7 +15,7 @@ use crate::{
     digest::Digest,
     id::{
         AccountId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId, RunId,
-        SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
+        SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
 
@@ -216,6 +216,7 @@ macro_rules! bucketed_by_bytes {
 }
 
 bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId);
+bucketed_by_bytes!(StreetCardId);
 
 /// One bucket for what is few.
 macro_rules! bucketed_as_one {

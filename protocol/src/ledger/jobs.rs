@@ -9,11 +9,11 @@ impl Ledger {
     /// The commands that are due now, the most urgent first: at most one of each kind.
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
-        let due: [Option<(JobKind, Command)>; 0] = [
+        let due: [Option<(JobKind, Command)>; _] = [
             // Bulk grants, claim slips, group applications.
 
             // Vouchers.
-
+            self.voucher_lapse_due(),
             // Printed tickets.
 
             // Orders and pledges.

@@ -248,8 +248,10 @@ macro_rules! sections {
             // Conversions, payments, life of an account.
 
             // Street cards.
+            , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards
 
             // Vouchers.
+            , voucher_kinds, voucher_stock, voucher_issues, vouchers, voucher_buyers, redemptions
 
             // Printed tickets.
 
@@ -294,6 +296,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    voucher_ends: BTreeMap::new(),
                     hashed: None,
                 }
             };
@@ -366,6 +369,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_voucher_ends();
     }
 }
 

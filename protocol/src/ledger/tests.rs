@@ -12,4 +12,6 @@ mod pair;
 mod properties;
 mod refusals;
 mod repeating;
+mod street;
 mod transfers;
+mod voucher;

@@ -1,5 +1,11 @@
 //! The words of the ledger's refusals, in both languages.
 
+// Street cards.
+mod street;
+
+// Vouchers.
+mod voucher;
+
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -13,9 +19,9 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Conversions, payments, life of an account.
 
     // Street cards.
-
+    street::STREET,
     // Vouchers.
-
+    voucher::VOUCHERS,
     // Printed tickets.
 
     // Orders and pledges.

@@ -1,5 +1,8 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod street;
+mod voucher;
+
 use alloc::{vec, vec::Vec};
 
 use super::{desk::*, pair::*};
@@ -37,13 +40,14 @@ struct Maker<'a> {
     pair: &'a Pair,
     time: Time,
     made: Vec<Delivery>,
-    count: u8,
+    count: u16,
 }
 
 impl Maker<'_> {
     fn key(&mut self) -> ClientKey {
         self.count += 1;
-        ClientKey::of(self.time, [0, 0, 0xff, 0, 0, 0, 0, 0, 0, self.count])
+        let [high, low] = self.count.to_be_bytes();
+        ClientKey::of(self.time, [0, 0, 0xff, 0, 0, 0, 0, 0, high, low])
     }
 
     fn add(&mut self, command: Command) {
@@ -257,5 +261,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.street(account);
+    maker.vouchers(account);
     maker.made
 }
