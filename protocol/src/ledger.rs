@@ -50,7 +50,8 @@ pub use refund::RefundPreview;
 pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
-    Balance, Conversion, Converted, Grants, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
+    Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
+    Proposal,
 };
 pub use street::{CardStock, StreetCard};
 pub use voucher::{
@@ -156,15 +157,15 @@ pub struct Ledger {
     // Moving in.
 
     // Derived from the above, hence neither hashed nor in a snapshot.
-    /// Who holds lots that expire on a day.
-    expiring: BTreeMap<BusinessDate, BTreeSet<AccountId>>,
+    /// Who holds lots that expire, by the day on which the first of them does.
+    expiring: Hashed<(BusinessDate, AccountId), ()>,
     /// Conversions that wait for a town, by the last day to choose.
     due: BTreeSet<(BusinessDate, ConversionId)>,
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
     /// Vouchers that are not redeemed, by the last day on which they can be.
-    voucher_ends: BTreeMap<BusinessDate, BTreeSet<VoucherId>>,
+    voucher_ends: Hashed<(BusinessDate, VoucherId), ()>,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }

@@ -136,8 +136,8 @@ impl Ledger {
     #[must_use]
     pub fn chargeable(&self, account: &AccountId, terms: &ChargeTerms) -> Points {
         let today = self.meta.day;
-        let lots = self.holders.get(account).map_or(&[][..], |holder| holder.lots.as_slice());
-        let may = lots.iter().filter(|lot| lot.terms.spendable_on(today));
+        let lots = self.holders.get(account).into_iter().flat_map(|holder| holder.lots.iter());
+        let may = lots.filter(|lot| lot.terms.spendable_on(today));
         let may = may.filter(|lot| chargeable(terms, &lot.terms));
         Points::sum(may.map(|lot| lot.points)).unwrap_or(Points::MAX)
     }

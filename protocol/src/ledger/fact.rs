@@ -154,7 +154,7 @@ impl Ledger {
             // Ends are for good, and an account that still holds points does not end.
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
             (_, HolderState::Closed)
-                if !holder.lots.as_slice().is_empty()
+                if !holder.lots.is_empty()
                     || self.conversions_of(&change.account).next().is_some() =>
             {
                 Err(Refusal::NotWellFormed)

@@ -1,9 +1,6 @@
 //! Vouchers at a shop: redemption by its terminal or at the office, its void, and what lapses.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, vec::Vec};
 use minicbor::{Decode, Encode};
 
 use super::{
@@ -228,7 +225,9 @@ impl Ledger {
 
     /// Puts a voucher that can be redeemed.
     pub(super) fn put_voucher(&mut self, id: VoucherId, voucher: Voucher) {
-        end_at(&mut self.voucher_ends, id, &voucher);
+        if ends(&voucher) {
+            self.voucher_ends.insert((voucher.ends, id), ());
+        }
         self.vouchers.insert(id, voucher);
     }
 
@@ -241,29 +240,25 @@ impl Ledger {
         let voucher = self.vouchers.get_mut(&id).ok_or(Broken::Unknown)?;
         let was = voucher.clone();
         voucher.state = state;
-        if let Some(ending) = self.voucher_ends.get_mut(&was.ends) {
-            ending.remove(&id);
-            if ending.is_empty() {
-                self.voucher_ends.remove(&was.ends);
-            }
-        }
+        self.voucher_ends.remove(&(was.ends, id));
         Ok(was)
     }
 
     pub(super) fn derive_voucher_ends(&mut self) {
-        for (id, voucher) in self.vouchers.iter() {
-            end_at(&mut self.voucher_ends, *id, voucher);
+        for (id, voucher) in self.vouchers.iter().filter(|(_, voucher)| ends(voucher)) {
+            self.voucher_ends.insert((voucher.ends, *id), ());
         }
     }
 
     /// Vouchers that nobody can redeem any more, as many as one entry takes.
     fn lapsing_vouchers(&self) -> Vec<VoucherId> {
-        let over = self.voucher_ends.range(..self.meta.day).flat_map(|(_, ids)| ids);
-        over.take(LAPSE_VOUCHERS_MAX).copied().collect()
+        let over = self.voucher_ends.iter().take_while(|((ends, _), ())| *ends < self.meta.day);
+        over.take(LAPSE_VOUCHERS_MAX).map(|((_, id), ())| *id).collect()
     }
 
     pub(super) fn voucher_lapse_due(&self) -> Option<(JobKind, Command)> {
-        let due = self.voucher_ends.keys().next().is_some_and(|ends| *ends < self.meta.day);
+        let first = self.voucher_ends.iter().next();
+        let due = first.is_some_and(|((ends, _), ())| *ends < self.meta.day);
         let turn = DayTurn { date: self.meta.day };
         due.then(|| (JobKind::VoucherLapse, Command::LapseVouchers(turn, Nothing {})))
     }
@@ -336,13 +331,7 @@ impl Ledger {
     }
 }
 
-/// Notes on which day a voucher ends, if it can be redeemed and ends at all.
-fn end_at(
-    ends: &mut BTreeMap<BusinessDate, BTreeSet<VoucherId>>,
-    id: VoucherId,
-    voucher: &Voucher,
-) {
-    if voucher.state == VoucherState::Out && voucher.ends < BusinessDate::LAST {
-        ends.entry(voucher.ends).or_default().insert(id);
-    }
+/// Whether a voucher can be redeemed and ends at all.
+fn ends(voucher: &Voucher) -> bool {
+    voucher.state == VoucherState::Out && voucher.ends < BusinessDate::LAST
 }

@@ -241,9 +241,10 @@ impl Ledger {
         let mut wanted = reward.over(cash_left);
         let own = Origin::Here(Birth::Reward(scheme.0));
         let account = &self.holder_now(*account);
-        let held = self.holders.get(account).map_or(&[][..], |holder| holder.lots.as_slice());
+        let held = self.holders.get(account).into_iter().flat_map(|holder| holder.lots.iter());
+        let held: Vec<Lot> = held.filter(|lot| lot.terms.origin == own).collect();
         let mut lots = Vec::new();
-        for lot in held.iter().rev().filter(|lot| lot.terms.origin == own) {
+        for lot in held.iter().rev() {
             let part = lot.points.min(wanted);
             wanted = wanted.minus(part).unwrap_or(Points::ZERO);
             if !part.is_zero() {

@@ -142,8 +142,8 @@ impl Ledger {
         let from = self.holders.get(&opened).ok_or(Refusal::UnknownAccount)?;
         may_spend(from.state)?;
         let to = self.holders.get(&link.account).ok_or(Refusal::UnknownAccount)?;
-        let valid = from.lots.as_slice().iter().filter(|lot| lot.terms.spendable_on(today));
-        let lots: Vec<Lot> = valid.copied().collect();
+        let valid = from.lots.iter().filter(|lot| lot.terms.spendable_on(today));
+        let lots: Vec<Lot> = valid.collect();
         if to.lots.count_on(today).saturating_add(lots.len()) > LOTS_MAX {
             return Err(Refusal::TooManyLots);
         }

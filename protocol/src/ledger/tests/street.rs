@@ -209,7 +209,7 @@ impl Desk {
     }
 
     pub(super) fn lots(&self, account: AccountId) -> Vec<(Birth, u64)> {
-        let lots = self.ledger.holder(&account).unwrap().lots.as_slice().iter();
+        let lots = self.ledger.holder(&account).unwrap().lots.iter();
         lots.map(|lot| (lot.terms.origin.birth(), lot.points.get())).collect()
     }
 
@@ -262,7 +262,7 @@ fn nothing_lapses_in_a_charge_and_no_timer_ends_it() {
     assert_eq!(desk.spendable(&resident), 0);
     desk.fail(charge).unwrap();
     let holder = desk.ledger.holder(&resident).unwrap();
-    let lot = holder.lots.as_slice()[0];
+    let lot = holder.lots.iter().next().unwrap();
     assert_eq!((lot.points, lot.terms.expires), (p(600), day("2028-09-07")));
     assert_eq!(lot.terms.grace, Grace::Used);
     // Charged again, and failed behind the grace: it lapses as it comes back. The scheme has run

@@ -299,7 +299,7 @@ fn a_premium_needs_a_programme_that_runs_and_has_enough() {
         VoucherKind { premium: None, ..premium() },
         VoucherKind { premium: Some(PROGRAMME), ..plain() },
         VoucherKind { price: p(501), ..plain() },
-        VoucherKind { id: VoucherKindId(KINDS_MAX), ..plain() },
+        VoucherKind { office_days: OFFICE_DAYS_MAX + 1, ..plain() },
     ] {
         assert_eq!(set(&mut desk, wrong), Err(Refusal::NotWellFormed));
     }
