@@ -37,6 +37,8 @@ pub mod voucher;
 // Printed tickets.
 
 // Orders and pledges.
+pub mod order;
+pub mod site;
 
 // Payout.
 

@@ -34,6 +34,9 @@ mod voucher;
 // Printed tickets.
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
 
@@ -42,9 +45,11 @@ mod voucher;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use campaign::Campaign;
 pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
 pub use reward::Reward;
@@ -64,7 +69,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -72,9 +77,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ChargeId, ConversionId, EntryIndex, Handle, MerchantId,
-        PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId, StreetCardId, TerminalId,
-        TownId, TransferId, VoucherIssueId, VoucherKindId,
+        AccountId, ChannelNumber, ChargeId, ConversionId, EntryIndex, Handle, HoldId, MerchantId,
+        PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId, SiteId, StreetCardId,
+        TerminalId, TownId, TransferId, VoucherIssueId, VoucherKindId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -151,6 +156,12 @@ pub struct Ledger {
     // Printed tickets.
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
 
@@ -166,6 +177,7 @@ pub struct Ledger {
     // Derived, by area.
     /// Vouchers that are not redeemed, by the last day on which they can be.
     voucher_ends: Hashed<(BusinessDate, VoucherId), ()>,
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -364,7 +376,15 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
 
             // Moving in.
@@ -492,7 +512,21 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
 
             // Moving in.

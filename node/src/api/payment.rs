@@ -282,7 +282,7 @@ async fn refund(
 }
 
 /// Points of an entry that lapsed as they came back.
-fn lapsed_in(outcome: &Outcome) -> Points {
+pub(super) fn lapsed_in(outcome: &Outcome) -> Points {
     use jichi_protocol::{
         account::{Account, Side},
         posting::Posting,

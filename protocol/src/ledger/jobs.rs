@@ -17,6 +17,7 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
+            self.due_return(),
         ];
         due.into_iter().flatten().collect()
     }

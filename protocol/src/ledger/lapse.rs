@@ -49,6 +49,7 @@ impl Ledger {
         self.rewards.remove_below(&ClientKey::floor(kept).payment());
         self.forget_charges(time);
         self.forget_redemptions(time);
+        self.forget_old_holds(time);
     }
 
     pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {

@@ -258,6 +258,7 @@ macro_rules! sections {
             // Printed tickets.
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
 
@@ -299,6 +300,7 @@ impl Ledger {
                     answers: BTreeMap::new(),
                     // Derived, by area.
                     voucher_ends: Hashed::default(),
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -443,6 +445,7 @@ impl Ledger {
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
         self.derive_voucher_ends();
+        self.derive_orders();
     }
 }
 

@@ -5,6 +5,7 @@ mod street;
 
 // Vouchers.
 mod voucher;
+mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
@@ -25,7 +26,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Printed tickets.
 
     // Orders and pledges.
-
+    orders::ORDERS,
     // Payout.
 
     // Moving in.

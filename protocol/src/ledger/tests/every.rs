@@ -2,6 +2,7 @@
 
 mod street;
 mod voucher;
+mod orders;
 
 use alloc::{vec, vec::Vec};
 
@@ -263,5 +264,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.jobs(second);
     maker.street(account);
     maker.vouchers(account);
+    maker.orders(account);
     maker.made
 }

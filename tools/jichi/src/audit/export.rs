@@ -162,6 +162,8 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
+                JobKind::VoucherLapse => "voucher_lapse",
+                JobKind::ReturnHolds => "return_holds",
             };
             format!("job:{kind}:{date}")
         }
