@@ -18,6 +18,7 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod programme;
 
 // Bulk grants, claim slips, group applications.
 
@@ -35,11 +36,13 @@ pub mod redemption;
 pub mod voucher;
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;
 pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.

@@ -42,7 +42,10 @@ pub enum Domain {
     /// A terminal's void of a redemption.
     RedemptionVoid,
     // Printed tickets.
-
+    /// A town's printed ticket.
+    Ticket,
+    /// A terminal's scan of a ticket.
+    TicketScan,
     // Orders and pledges.
     /// A site's hold.
     Hold,
@@ -77,7 +80,8 @@ impl Domain {
             Self::VoucherRedemption => "jichi/voucher-redemption/v1",
             Self::RedemptionVoid => "jichi/redemption-void/v1",
             // Printed tickets.
-
+            Self::Ticket => "jichi/ticket/v1",
+            Self::TicketScan => "jichi/ticket-scan/v1",
             // Orders and pledges.
             Self::Hold => "jichi/hold/v1",
             Self::Capture => "jichi/capture/v1",

@@ -21,6 +21,7 @@ use super::{
     officer::{by, label},
     payment::points,
     problem::Problem,
+    programme::{EligibilityBody, RuleBody},
     resident::invalid,
 };
 use crate::{staff::Role, town::Town};
@@ -125,6 +126,9 @@ struct ProgrammeBody {
     issuer: IssuerBody,
     paid: PaidBody,
     two_officers_above: u64,
+    eligibility: Option<EligibilityBody>,
+    rule: Option<RuleBody>,
+    purpose: Option<TextBody>,
 }
 
 async fn set_programme(
@@ -150,6 +154,9 @@ async fn set_programme(
         issuer: body.issuer.into(),
         paid: body.paid.into(),
         two_officers_above: points(body.two_officers_above)?,
+        eligibility: body.eligibility.as_ref().map(EligibilityBody::eligibility).transpose()?,
+        rule: body.rule.as_ref().map(RuleBody::rule).transpose()?,
+        purpose: body.purpose.as_ref().map(label).transpose()?,
     };
     submit(&town, key, Command::SetProgramme(programme, by(officer))).await
 }

@@ -23,6 +23,8 @@ pub enum RecordKind {
     Staff,
     /// The numbers of streets' cards.
     StreetCards,
+    /// A bank account of a shop, or the town's own.
+    Bank,
 }
 
 impl RecordKind {
@@ -33,6 +35,7 @@ impl RecordKind {
             Self::Evidence => 3,
             Self::Staff => 4,
             Self::StreetCards => 65,
+            Self::Bank => 30,
         }
     }
 
@@ -43,6 +46,7 @@ impl RecordKind {
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
             65 => Some(Self::StreetCards),
+            30 => Some(Self::Bank),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     SignedPayment, SignedRedemption, SignedRedemptionVoid, SignedRefund, SignedReward,
-    SignedRewardReturn, SignedVoid,
+    SignedRewardReturn, SignedTicketScan, SignedVoid,
 };
 use crate::{
     codec,
@@ -69,4 +69,5 @@ till_signed! {
     SignedRedemptionVoid RedemptionVoid,
 
     // Printed tickets.
+    SignedTicketScan TicketScan,
 }

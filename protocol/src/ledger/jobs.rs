@@ -15,9 +15,11 @@ impl Ledger {
             // Vouchers.
             self.voucher_lapse_due(),
             // Printed tickets.
-
+            self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.
             self.due_return(),
+            // Payout.
+            self.payout_job(),
         ];
         due.into_iter().flatten().collect()
     }

@@ -5,6 +5,10 @@ mod street;
 
 // Vouchers.
 mod voucher;
+mod grants;
+// Printed tickets.
+mod ticket;
+mod payout;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -14,7 +18,7 @@ pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static
 pub(super) const WORDS: &[&[Words]] = &[
     FOUNDATION,
     // Programmes and grants.
-
+    grants::GRANTS,
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
@@ -24,11 +28,11 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Vouchers.
     voucher::VOUCHERS,
     // Printed tickets.
-
+    ticket::TICKET,
     // Orders and pledges.
     orders::ORDERS,
     // Payout.
-
+    payout::PAYOUT,
     // Moving in.
 ];
 

@@ -2,6 +2,10 @@
 
 mod street;
 mod voucher;
+mod grants;
+// Printed tickets.
+mod tickets;
+mod payout;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -102,7 +106,7 @@ impl Maker<'_> {
 
     fn grants(&mut self, account: AccountId) {
         let shared = |points| GrantShared { programme: PROGRAMME, points: p(points) };
-        let private = |name| GrantPrivate { account, activity: word(name), maker: OFFICER };
+        let private = |name| GrantPrivate::plain(account, word(name), OFFICER);
         self.add(Command::Grant(shared(700), private("a")));
         self.add(Command::Grant(shared(200), private("a")));
         self.add(Command::Grant(shared(20_000), private("b")));
@@ -264,6 +268,9 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.jobs(second);
     maker.street(account);
     maker.vouchers(account);
+    maker.persons_and_codes(account);
+    maker.tickets();
+    maker.payouts();
     maker.orders(account);
     maker.made
 }

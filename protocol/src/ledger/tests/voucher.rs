@@ -178,7 +178,7 @@ impl Desk {
         self.keyed(Some(OperationKey::Client(key)), command)
     }
 
-    pub(super) fn bundle(
+    pub(super) fn voucher_bundle(
         &mut self,
         merchant: MerchantId,
         numbers: &[u32],
@@ -409,12 +409,12 @@ fn the_office_takes_vouchers_behind_their_last_day_and_only_then_they_lapse() {
     desk.lapse_vouchers();
     assert_eq!(desk.out(VOUCHER), 1_000);
     desk.on("2027-06-23");
-    assert_eq!(desk.bundle(MerchantId(9), &[1]), Err(Refusal::UnknownMerchant));
-    assert_eq!(desk.bundle(OTHER_SHOP, &[1]), Err(Refusal::VoucherNotTakenHere));
-    desk.bundle(SHOP, &[1]).unwrap();
+    assert_eq!(desk.voucher_bundle(MerchantId(9), &[1]), Err(Refusal::UnknownMerchant));
+    assert_eq!(desk.voucher_bundle(OTHER_SHOP, &[1]), Err(Refusal::VoucherNotTakenHere));
+    desk.voucher_bundle(SHOP, &[1]).unwrap();
     desk.on("2027-06-24");
     let expired = Refusal::VoucherExpired { number: 2, last: day("2027-06-23") };
-    assert_eq!(desk.bundle(SHOP, &[2]), Err(expired));
+    assert_eq!(desk.voucher_bundle(SHOP, &[2]), Err(expired));
     desk.lapse_vouchers();
     assert_eq!(desk.out(VOUCHER), 0);
     assert_eq!(desk.book(Account::Lapsed(LapsedKind::Voucher)), 500);

@@ -163,6 +163,9 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
                 JobKind::VoucherLapse => "voucher_lapse",
+                // Printed tickets.
+                JobKind::TicketLapse => "ticket_lapse",
+                JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
             };
             format!("job:{kind}:{date}")
