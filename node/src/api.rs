@@ -46,3 +46,4 @@ pub mod site;
 pub mod payout;
 
 // Moving in.
+pub mod import;

@@ -191,6 +191,8 @@ async fn serve_town(
     let staff = staff.merge(api::payout::routes());
 
     // Moving in.
+    let (public, staff) =
+        (public.merge(api::import::routes()), staff.merge(api::import::staff_routes()));
     let mut bound = Vec::new();
     let wanted = [
         (Some(listen.public), public, "public"),

@@ -3,6 +3,7 @@
 
 mod fact;
 mod payout;
+mod import;
 mod order;
 mod person;
 mod points;
@@ -18,6 +19,9 @@ use minicbor::{Decode, Encode};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use import::{
+    Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
 };
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
@@ -378,6 +382,14 @@ commands! {
     118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
+    /// An import of balances from a former system, as declared.
+    120 OpenImport(ImportOpening, ByOfficer): Node,
+    /// The next lines of an import.
+    121 ImportLines(ImportSlice, ImportLines): Node,
+    /// An import is accepted whole, or given up.
+    122 CloseImport(ImportClosing, ByOfficer): Node,
+    /// A slice of an accepted import becomes lots.
+    123 TakeOver(DayTurn, Nothing): Rule,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -452,7 +464,7 @@ impl Command {
         // Conversions, payments, life of an account.
 
         // Payout.
-        matches!(self, Self::SetBank(..))
+        matches!(self, Self::SetBank(..) | Self::OpenImport(..))
         // Moving in.
     }
 

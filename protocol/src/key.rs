@@ -186,6 +186,9 @@ pub enum JobKind {
     /// Gives reserved points back.
     #[n(25)]
     ReturnHolds,
+    /// Makes lots of an accepted import.
+    #[n(26)]
+    TakeOver,
     // Payout: 30 to 34.
     /// Closes or pays the next shops of a run.
     #[n(30)]

@@ -45,6 +45,7 @@ mod order;
 mod payout;
 
 // Moving in.
+mod import;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,7 @@ pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
 pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
 pub use person::Person;
@@ -193,6 +195,9 @@ pub struct Ledger {
     banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
+    imports: Hashed<crate::id::ImportId, Import>,
+    /// Lots that wait for the end of an import.
+    arriving: Hashed<AccountId, Arriving>,
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
@@ -438,6 +443,10 @@ impl Ledger {
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
+            Command::OpenImport(opening, _) => self.plan_import(opening),
+            Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
+            Command::CloseImport(closing, _) => self.plan_import_end(closing),
+            Command::TakeOver(..) => self.plan_take_over(),
         }
     }
 
@@ -615,7 +624,12 @@ impl Ledger {
             }
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
-            } // Moving in.
+            }
+            // Moving in.
+            Command::OpenImport(opening, _) => self.apply_import(entry, opening),
+            Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
+            Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
+            Command::TakeOver(..) => self.apply_take_over(),
         }
         Ok(())
     }

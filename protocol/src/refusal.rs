@@ -366,4 +366,20 @@ refusals! {
     207 WrongStatementState final "wrong_statement_state",
 
     // Moving in: 220 to 229.
+    /// No such import.
+    220 UnknownImport retry "unknown_import",
+    /// The import has ended.
+    221 ImportClosed retry "import_closed",
+    /// Another import is not finished.
+    222 ImportOpen retry "import_open",
+    /// The same balances were taken before.
+    223 AlreadyImported { 0 first: EntryIndex } final "already_imported",
+    /// These are not the next lines.
+    224 ImportPlace { 0 next: u32 } retry "import_place",
+    /// More than was declared.
+    225 OverDeclared { 0 count: u32, 1 points: Points } retry "over_declared",
+    /// Count, sum or content are not as declared.
+    226 ImportTotals { 0 count: u32, 1 points: Points } retry "import_totals",
+    /// The points have lapsed, or were earned on a day to come.
+    227 ImportDate retry "import_date",
 }

@@ -235,6 +235,19 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::UnknownStatement
         | Refusal::WrongStatementState => None,
         // Moving in.
+        Refusal::AlreadyImported { first } => {
+            both(format!("記録番号{first}"), format!("entry {first}"))
+        }
+        Refusal::ImportPlace { next } => {
+            both(format!("取込済み{next}件"), format!("{next} lines are in"))
+        }
+        Refusal::OverDeclared { count, points } | Refusal::ImportTotals { count, points } => {
+            both(format!("{count}件、{points}ポイント"), format!("{count} lines, {points} points"))
+        }
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::ImportDate => None,
     }
 }
 

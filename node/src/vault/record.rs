@@ -25,6 +25,8 @@ pub enum RecordKind {
     StreetCards,
     /// A bank account of a shop, or the town's own.
     Bank,
+    /// History of a former system.
+    OldHistory,
 }
 
 impl RecordKind {
@@ -36,6 +38,7 @@ impl RecordKind {
             Self::Staff => 4,
             Self::StreetCards => 65,
             Self::Bank => 30,
+            Self::OldHistory => 12,
         }
     }
 
@@ -47,6 +50,7 @@ impl RecordKind {
             4 => Some(Self::Staff),
             65 => Some(Self::StreetCards),
             30 => Some(Self::Bank),
+            12 => Some(Self::OldHistory),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ impl Ledger {
             self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.
             self.due_return(),
+            self.due_take_over(),
             // Payout.
             self.payout_job(),
         ];

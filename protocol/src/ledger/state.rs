@@ -274,6 +274,7 @@ macro_rules! sections {
             , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
+            , imports, arriving
         }
     };
 }

@@ -8,6 +8,7 @@ mod every;
 mod examples;
 mod golden;
 mod grants;
+mod import;
 mod model;
 mod order;
 mod pair;

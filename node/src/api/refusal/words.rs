@@ -9,6 +9,7 @@ mod grants;
 // Printed tickets.
 mod ticket;
 mod payout;
+mod import;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -34,6 +35,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Payout.
     payout::PAYOUT,
     // Moving in.
+    import::IMPORT,
 ];
 
 const FOUNDATION: &[Words] = &[

@@ -6,6 +6,7 @@ mod grants;
 // Printed tickets.
 mod tickets;
 mod payout;
+mod import;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -272,5 +273,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.tickets();
     maker.payouts();
     maker.orders(account);
+    maker.import(account);
     maker.made
 }

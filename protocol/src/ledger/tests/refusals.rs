@@ -4,6 +4,7 @@
 mod street;
 mod grants;
 mod payout;
+mod import;
 mod orders;
 mod till;
 mod voucher;
@@ -362,6 +363,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -526,6 +535,12 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             orders::capture(),
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
+        ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
         ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (

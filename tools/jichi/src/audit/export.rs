@@ -167,6 +167,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::TicketLapse => "ticket_lapse",
                 JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
+                JobKind::TakeOver => "take_over",
             };
             format!("job:{kind}:{date}")
         }
