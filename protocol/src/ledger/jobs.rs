@@ -14,7 +14,7 @@ impl Ledger {
             self.bulk_sweep_due(),
             self.slip_return_due(),
             // Vouchers.
-
+            self.voucher_lapse_due(),
             // Printed tickets.
             self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.

@@ -260,8 +260,10 @@ macro_rules! sections {
             // Conversions, payments, life of an account.
 
             // Street cards.
+            , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards
 
             // Vouchers.
+            , voucher_kinds, voucher_stock, voucher_issues, vouchers, voucher_buyers, redemptions
 
             // Printed tickets.
             , tickets, ticket_receipts, ticket_rules, ticket_stocks
@@ -313,6 +315,7 @@ impl Ledger {
                     pending_of: BTreeMap::new(),
                     slips_of: BTreeMap::new(),
                     slip_codes: BTreeMap::new(),
+                    voucher_ends: Hashed::default(),
                     doubles_of: BTreeMap::new(),
                     ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
@@ -460,6 +463,7 @@ impl Ledger {
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
         self.derive_bulk();
+        self.derive_voucher_ends();
         self.derive_doubles();
         self.derive_tickets();
         self.derive_orders();

@@ -1,6 +1,11 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod bulk;
+// Street cards.
+mod street;
+
+// Vouchers.
+mod voucher;
 mod grants;
 // Printed tickets.
 mod ticket;
@@ -21,9 +26,9 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Conversions, payments, life of an account.
 
     // Street cards.
-
+    street::STREET,
     // Vouchers.
-
+    voucher::VOUCHERS,
     // Printed tickets.
     ticket::TICKET,
     // Orders and pledges.

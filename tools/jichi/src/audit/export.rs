@@ -164,6 +164,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::StateHash => "state_hash",
                 JobKind::BulkSweep => "bulk_sweep",
                 JobKind::SlipReturn => "slip_return",
+                JobKind::VoucherLapse => "voucher_lapse",
                 // Printed tickets.
                 JobKind::TicketLapse => "ticket_lapse",
                 JobKind::PayoutRun => "payout_run",
