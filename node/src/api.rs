@@ -29,8 +29,15 @@ pub mod register;
 // Conversions, payments, life of an account.
 
 // Street cards.
+pub mod charge;
+mod place;
+pub mod reward;
+pub mod slip;
+pub mod street;
 
 // Vouchers.
+pub mod redemption;
+pub mod voucher;
 
 // Printed tickets.
 pub mod ticket;
@@ -43,3 +50,4 @@ pub mod site;
 pub mod payout;
 
 // Moving in.
+pub mod import;

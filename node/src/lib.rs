@@ -17,6 +17,7 @@ pub mod index;
 pub mod password;
 pub mod person;
 pub mod register;
+pub mod street_card;
 pub mod session;
 pub mod staff;
 pub mod throttle;
@@ -28,6 +29,7 @@ pub mod init;
 pub mod peer;
 pub mod federation;
 pub mod coordinator;
+pub mod card_system;
 pub mod run;
 pub mod command;
 

@@ -2,6 +2,7 @@
 
 mod foundation;
 // Programmes and grants.
+mod grants;
 
 // Bulk grants, claim slips, group applications.
 
@@ -14,6 +15,7 @@ mod foundation;
 // Printed tickets.
 
 // Orders and pledges.
+mod orders;
 
 // Payout.
 
@@ -27,6 +29,7 @@ pub fn all() -> Steps<Books> {
     let mut steps = Steps::default();
     foundation::add(&mut steps);
     // Programmes and grants.
+    grants::add(&mut steps);
 
     // Bulk grants, claim slips, group applications.
 
@@ -39,6 +42,7 @@ pub fn all() -> Steps<Books> {
     // Printed tickets.
 
     // Orders and pledges.
+    orders::add(&mut steps);
 
     // Payout.
 

@@ -21,6 +21,8 @@ pub enum RecordKind {
     Evidence,
     /// Who an officer is.
     Staff,
+    /// The numbers of streets' cards.
+    StreetCards,
     /// A bank account of a shop, or the town's own.
     Bank,
     /// Birth date, kana name and residence of a resident, as recorded.
@@ -29,6 +31,8 @@ pub enum RecordKind {
     Enrolments,
     /// The town's secret of keyed hashes.
     RegisterSecret,
+    /// History of a former system.
+    OldHistory,
 }
 
 impl RecordKind {
@@ -38,10 +42,12 @@ impl RecordKind {
             Self::SignIn => 2,
             Self::Evidence => 3,
             Self::Staff => 4,
+            Self::StreetCards => 65,
             Self::Bank => 30,
             Self::Attributes => 60,
             Self::Enrolments => 61,
             Self::RegisterSecret => 62,
+            Self::OldHistory => 12,
         }
     }
 
@@ -51,10 +57,12 @@ impl RecordKind {
             2 => Some(Self::SignIn),
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
+            65 => Some(Self::StreetCards),
             30 => Some(Self::Bank),
             60 => Some(Self::Attributes),
             61 => Some(Self::Enrolments),
             62 => Some(Self::RegisterSecret),
+            12 => Some(Self::OldHistory),
             _ => None,
         }
     }

@@ -255,12 +255,15 @@ macro_rules! sections {
             persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
+            , bulks, pending, slips, applications
 
             // Conversions, payments, life of an account.
 
             // Street cards.
+            , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards
 
             // Vouchers.
+            , voucher_kinds, voucher_stock, voucher_issues, vouchers, voucher_buyers, redemptions
 
             // Printed tickets.
             , tickets, ticket_receipts, ticket_rules, ticket_stocks
@@ -272,6 +275,7 @@ macro_rules! sections {
             , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
+            , imports, arriving
         }
     };
 }
@@ -308,6 +312,10 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    pending_of: BTreeMap::new(),
+                    slips_of: BTreeMap::new(),
+                    slip_codes: BTreeMap::new(),
+                    voucher_ends: Hashed::default(),
                     doubles_of: BTreeMap::new(),
                     ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
@@ -454,6 +462,8 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_bulk();
+        self.derive_voucher_ends();
         self.derive_doubles();
         self.derive_tickets();
         self.derive_orders();

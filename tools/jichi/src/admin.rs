@@ -1,5 +1,9 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+mod import;
+
+mod measured;
+
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
@@ -40,6 +44,10 @@ enum What {
         files: Vec<PathBuf>,
     },
     // Programmes and grants.
+    /// Send a file of daily steps; the reply file is printed. 歩数の取り込み
+    Steps(measured::Measured),
+    /// Send a file of another scheme's points; the reply file is printed. 年1回の交換
+    Exchange(measured::Measured),
 
     // Bulk grants, claim slips, group applications.
 
@@ -56,6 +64,8 @@ enum What {
     // Payout.
 
     // Moving in.
+    /// Take over balances and history of a former system. 残高と履歴の移入
+    Import(import::ImportArgs),
 }
 
 /// Runs it. Exit codes: 0 ok, 1 the node refused, 2 usage, 3 cannot reach or read.
@@ -66,6 +76,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let done = match &args.what {
         What::Apply { desk, files } => apply_files(desk, files),
         // Programmes and grants.
+        What::Steps(file) => measured::send(file, "steps"),
+        What::Exchange(file) => measured::send(file, "exchange"),
 
         // Bulk grants, claim slips, group applications.
 
@@ -82,6 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Payout.
 
         // Moving in.
+        What::Import(args) => import::run(args),
     };
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -1,10 +1,14 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod bulk;
+mod street;
 mod grants;
 mod payout;
+mod import;
 mod orders;
 mod till;
+mod voucher;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
@@ -360,6 +364,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -367,6 +379,55 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        Refusal::SlipEndDate { .. } => "open bulk",
+        Refusal::UnknownBulk
+        | Refusal::BulkClosed
+        | Refusal::WrongBulkMode
+        | Refusal::BulkOutOfOrder { .. }
+        | Refusal::OverBulk { .. }
+        | Refusal::LineRefused { .. }
+        | Refusal::BulkIncomplete { .. } => "bulk lines",
+        Refusal::UnknownSlip
+        | Refusal::SlipReissued
+        | Refusal::SlipClaimed { .. }
+        | Refusal::SlipOver { .. }
+        | Refusal::SlipNotIssued => "slip",
+        Refusal::OwnApplication => "group",
+        // Street cards.
+        Refusal::UnknownScheme
+        | Refusal::UnknownDesk
+        | Refusal::NoCardLeft
+        | Refusal::StreetCardTaken => "street card",
+        Refusal::SchemeNotRunning
+        | Refusal::UnknownStreetCard
+        | Refusal::StreetCardBlocked
+        | Refusal::NoCharges
+        | Refusal::BelowCharge { .. }
+        | Refusal::OverCharge { .. }
+        | Refusal::OverDayCharge { .. }
+        | Refusal::NotChargeable { .. }
+        | Refusal::ChargeFailed => "charge",
+        Refusal::UnknownCharge | Refusal::ChargeConfirmed => "charge answer",
+        Refusal::NoRewards | Refusal::AccountNeeded | Refusal::NothingEarned => "reward",
+        Refusal::UnknownReward | Refusal::RewardReturned => "reward return",
+        // Vouchers.
+        Refusal::UnknownVoucherKind
+        | Refusal::VoucherNotSold
+        | Refusal::VoucherStockShort { .. }
+        | Refusal::OverVoucherLimit { .. }
+        | Refusal::VoucherIssueVoided => "vouchers",
+        Refusal::SerialsTaken => "voucher stock",
+        Refusal::UnknownVoucher { .. }
+        | Refusal::VoucherNotTakenHere
+        | Refusal::VoucherRedeemed { .. }
+        | Refusal::VoucherVoided { .. }
+        | Refusal::VoucherLost { .. }
+        | Refusal::VoucherExpired { .. } => "redemption",
+        Refusal::UnknownVoucherIssue | Refusal::CashPremium => "voucher void",
+        Refusal::VoucherReissued { .. } => "reissue",
+        Refusal::UnknownRedemption | Refusal::RedemptionVoided | Refusal::NotYourRedemption => {
+            "redemption void"
+        }
         // Programmes and grants.
         Refusal::AttributesUnknown
         | Refusal::TooYoung { .. }
@@ -490,12 +551,43 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
         ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        (
+            "open bulk",
+            bulk::open_bulk(),
+            "unknown_programme exists no_points programme_not_running slip_end_date \
+             budget_exhausted second_officer_needed",
+        ),
+        (
+            "bulk lines",
+            bulk::bulk_lines(),
+            "unknown_bulk bulk_closed bulk_out_of_order not_well_formed too_large_for_an_entry \
+             over_bulk wrong_bulk_mode line_refused unknown_bulk bulk_closed bulk_incomplete \
+             nothing_due",
+        ),
+        (
+            "slip",
+            bulk::slip(),
+            "unknown_slip bulk_out_of_order slip_not_issued unknown_slip exists slip_reissued \
+             unknown_account slip_claimed slip_claimed slip_over slip_over",
+        ),
+        (
+            "group",
+            bulk::group_application(),
+            "unknown_programme own_application wrong_rule wrong_rule not_well_formed \
+             second_officer_needed line_refused budget_exhausted exists",
         ),
         // Printed tickets.
         (
@@ -520,6 +612,10 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              not_well_formed",
         ),
     ]
+    .into_iter()
+    .chain(street::ladders())
+    .chain(voucher::ladders())
+    .collect()
 }
 
 #[test]
