@@ -1,7 +1,6 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
 mod import;
-
 mod measured;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
