@@ -21,6 +21,7 @@ pub mod view;
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
+pub mod preview;
 
 // Street cards.
 

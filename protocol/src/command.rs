@@ -1,7 +1,9 @@
 //! Commands: what may be asked of the ledger. Each has a part that a shop or peer may see and a
 //! part that only holder and auditor see (architecture, What an entry is).
 
+mod company;
 mod fact;
+mod life;
 mod points;
 mod proposed;
 mod till;
@@ -9,9 +11,16 @@ mod till;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+pub use company::CompanySigned;
 pub use fact::{
-    AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
+    AccountOpening, AccountStateChange, CompanyLink, DAY_CLOSE_MAX, DirectoryPart, HandleIssue,
+    InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use life::{
+    AccountClosing, CORRECTION_LEGS_MAX, ClassChange, CodeEntry, Correction, CorrectionLeg,
+    CorrectionReason, Direction, ERASED_AT_ONCE_MAX, Erasure, ErasureReason, Estate, HEIRS_MAX,
+    LegalHold, LegalHoldChange, Reissue, Reissued, Share, SignedCode,
 };
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
@@ -153,7 +162,7 @@ pub enum Basis<'a> {
     /// A terminal signed it.
     Till(&'a dyn TillSigned),
     /// A company signed it.
-    Company(&'a SignedConversion),
+    Company(&'a dyn CompanySigned),
     /// Another town signed it.
     Peer(&'a Received),
     /// Two towns signed it.
@@ -231,6 +240,24 @@ commands! {
     // Bulk grants, claim slips, group applications: 40 to 49.
 
     // Conversions, payments, life of an account: 50 to 64.
+    /// A company issues a code that works once.
+    50 IssueCode(SignedCode, Nothing): Company,
+    /// A holder enters a company's code.
+    51 EnterCode(Nothing, CodeEntry): Node of |_, own| own.account,
+    /// A holder ends the account and gives up what is in it.
+    52 CloseAccount(Nothing, AccountClosing): Node of |_, own| own.account,
+    /// A deceased person's points go to heirs or lapse, and the account ends.
+    53 SettleEstate(Nothing, Estate): Node of |_, own| own.account,
+    /// Lots are put right against `correction`.
+    54 Correct(Nothing, Correction): Node,
+    /// A holder moved in or away.
+    55 SetAccountClass(Nothing, ClassChange): Node of |_, own| own.account,
+    /// The data of persons are erased.
+    56 Erase(Nothing, Erasure): Node,
+    /// Data are kept for a court or an authority, or no longer.
+    57 SetLegalHold(Nothing, LegalHoldChange): Node of |_, own| own.account,
+    /// A sign-in was given anew at the desk.
+    58 Reissue(Nothing, Reissue): Node of |_, own| own.account,
 
     // Street cards: 65 to 74.
 
@@ -312,13 +339,13 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        let _ = self;
-        // Bulk grants, claim slips, group applications.
+        matches!(
+            self,
+            // Bulk grants, claim slips, group applications.
 
-        // Conversions, payments, life of an account.
-
-        // Moving in.
-        false
+            // Conversions, payments, life of an account.
+            Self::SettleEstate(..) | Self::Correct(..) | Self::Erase(..) // Moving in.
+        )
     }
 
     /// The payment that a payment makes, a void or a refund names.

@@ -21,6 +21,9 @@ mod transfer;
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
+mod code;
+mod correction;
+mod life;
 
 // Street cards.
 
@@ -37,8 +40,10 @@ mod transfer;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use payment::PaymentPreview;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
@@ -109,6 +114,14 @@ pub struct Ledger {
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
+    /// Companies' codes, by their hashes.
+    codes: Hashed<Digest, IssuedCode>,
+    /// The day on which an account ended.
+    ended: Hashed<AccountId, BusinessDate>,
+    /// Whose data are kept for a court or an authority, and the entry that says so.
+    legal_holds: Hashed<AccountId, EntryIndex>,
+    /// Whose data were erased, and the entry that says so.
+    erased: Hashed<AccountId, EntryIndex>,
 
     // Street cards.
 
@@ -303,6 +316,15 @@ impl Ledger {
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
+            Command::IssueCode(signed, _) => self.plan_code(&signed.statement),
+            Command::EnterCode(_, entered) => self.plan_code_entry(entered),
+            Command::CloseAccount(_, closing) => self.plan_closing(closing),
+            Command::SettleEstate(_, estate) => self.plan_estate(estate),
+            Command::Correct(_, correction) => self.plan_correction(correction),
+            Command::SetAccountClass(_, change) => self.plan_class(change),
+            Command::Erase(_, erasure) => self.plan_erasure(erasure),
+            Command::SetLegalHold(_, change) => self.plan_legal_hold(change),
+            Command::Reissue(_, reissue) => self.plan_reissue(reissue),
 
             // Street cards.
 
@@ -359,9 +381,7 @@ impl Ledger {
             Command::OpenAccount(_, opening) => {
                 self.holders.insert(opening.account, Holder::new(opening.class));
             }
-            Command::SetAccountState(_, change) => {
-                self.holders.get_mut(&change.account).ok_or(Broken::Unknown)?.state = change.state;
-            }
+            Command::SetAccountState(_, change) => self.apply_account_state(change)?,
             Command::SetMerchant(setting, _) => {
                 self.merchants.insert(setting.merchant, setting.clone());
             }
@@ -404,6 +424,14 @@ impl Ledger {
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
+            Command::IssueCode(signed, _) => self.apply_code(entry.index, &signed.statement),
+            Command::EnterCode(_, entered) => self.apply_code_entry(entry, entered)?,
+            Command::CloseAccount(_, closing) => self.apply_closing(closing.account)?,
+            Command::SettleEstate(_, estate) => self.apply_closing(estate.account)?,
+            Command::Correct(..) | Command::Reissue(..) => {}
+            Command::SetAccountClass(_, change) => self.apply_class(change)?,
+            Command::Erase(_, erasure) => self.apply_erasure(entry, erasure),
+            Command::SetLegalHold(_, change) => self.apply_legal_hold(entry.index, change),
 
             // Street cards.
 

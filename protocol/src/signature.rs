@@ -30,6 +30,8 @@ pub enum Domain {
     Document,
     /// An agreement between two towns.
     Agreement,
+    /// A company's statement about a one-time code.
+    Code,
     // Street cards.
 
     // Vouchers.
@@ -52,6 +54,7 @@ impl Domain {
             Self::Envelope => "jichi/envelope/v1",
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
+            Self::Code => "jichi/code/v1",
             // Street cards.
 
             // Vouchers.

@@ -115,6 +115,23 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
+        Refusal::BalanceNotDecided { held: points } | Refusal::PointsWait { points } => {
+            both(format!("{points}ポイント"), format!("{points} points"))
+        }
+        Refusal::OverTotal { total } => both(format!("代金{total}円"), format!("price {total}")),
+        Refusal::CodeExpired { last: date } | Refusal::RetentionRuns { until: date } => {
+            both(format!("{date}まで"), format!("until {date}"))
+        }
+        Refusal::UnknownCode
+        | Refusal::CodeUsed
+        | Refusal::CodeTaken
+        | Refusal::HeirsNotAllowed
+        | Refusal::NotDeceased
+        | Refusal::LotsNotHeld
+        | Refusal::UnderLegalHold
+        | Refusal::AccountNotEnded
+        | Refusal::AccountErased
+        | Refusal::OtherWay => None,
 
         // Street cards.
 

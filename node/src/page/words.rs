@@ -46,6 +46,15 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("HandleEnvelope", "別の町との移行の連絡", "message of another town about a transfer"),
     ("Withdraw", "移行の取りやめ", "transfer withdrawn"),
     ("HashState", "台帳の確認値", "hash of the state"),
+    ("IssueCode", "交換コードの発行", "code issued by a company"),
+    ("EnterCode", "交換", "conversion by code"),
+    ("CloseAccount", "利用の終了", "account closed"),
+    ("SettleEstate", "相続の処理", "estate settled"),
+    ("Correct", "訂正", "correction"),
+    ("SetAccountClass", "転入・転出", "moved in or away"),
+    ("Erase", "個人情報の消去", "personal data erased"),
+    ("SetLegalHold", "情報の保存命令", "legal hold"),
+    ("Reissue", "サインインの再発行", "sign-in given anew"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

@@ -9,13 +9,14 @@ use crate::{
     catalogue::Catalogue,
     channel::Channel,
     command::{
-        AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue,
+        AccountOpening, AccountStateChange, CompanyLink, DAY_CLOSE_MAX, DirectoryPart, HandleIssue,
         MerchantSetting, Preset, PresetSetting, TerminalSetting,
     },
     date::Time,
     digest::Digest,
     directory::{Directory, Party},
     id::{CompanyId, LinkId},
+    points::Points,
     programme::Programme,
     refusal::Refusal,
     terms::{REFUND_DAYS_MAX, TownTerms},
@@ -105,7 +106,7 @@ impl Ledger {
         }
         let given = self.balance(&crate::account::Account::Programme(programme.id));
         if programme.ceiling < given {
-            return Err(Refusal::BudgetExhausted { left: crate::points::Points::ZERO });
+            return Err(Refusal::BudgetExhausted { left: Points::ZERO });
         }
         Ok(Plan::FACT)
     }
@@ -153,23 +154,31 @@ impl Ledger {
         match (holder.state, change.state) {
             // Ends are for good, and an account that still holds points does not end.
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
-            (_, HolderState::Closed)
-                if !holder.lots.as_slice().is_empty()
-                    || self.conversions_of(&change.account).next().is_some() =>
-            {
-                Err(Refusal::NotWellFormed)
+            (HolderState::Open | HolderState::Frozen | HolderState::Deceased, HolderState::Closed) => {
+                self.may_end(&change.account, Points::ZERO)?;
+                // Lapsed lots that are not swept yet are swept first.
+                let swept = holder.lots.as_slice().is_empty();
+                if swept { Ok(Plan::FACT) } else { Err(Refusal::NotWellFormed) }
             }
             (
                 HolderState::Open | HolderState::Frozen | HolderState::Deceased,
-                HolderState::Open
-                | HolderState::Frozen
-                | HolderState::Deceased
-                | HolderState::Closed,
+                HolderState::Open | HolderState::Frozen | HolderState::Deceased,
             ) => Ok(Plan::FACT),
         }
     }
 
-    pub(super) const fn plan_merchant(_: &MerchantSetting) -> Result<Plan, Refusal> {
+    pub(super) fn apply_account_state(&mut self, change: &AccountStateChange) -> Result<(), Broken> {
+        if change.state == HolderState::Closed {
+            return self.apply_closing(change.account);
+        }
+        self.holders.get_mut(&change.account).ok_or(Broken::Unknown)?.state = change.state;
+        Ok(())
+    }
+
+    pub(super) fn plan_merchant(setting: &MerchantSetting) -> Result<Plan, Refusal> {
+        if setting.day_close.is_some_and(|minutes| minutes > DAY_CLOSE_MAX) {
+            return Err(Refusal::NotWellFormed);
+        }
         Ok(Plan::FACT)
     }
 

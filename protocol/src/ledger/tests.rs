@@ -7,6 +7,7 @@ mod desk;
 mod every;
 mod examples;
 mod golden;
+mod life;
 mod model;
 mod pair;
 mod properties;

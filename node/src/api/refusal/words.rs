@@ -1,5 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod life;
+
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -11,6 +13,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
+    life::LIFE,
 
     // Street cards.
 

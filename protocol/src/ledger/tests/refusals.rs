@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod life;
 mod till;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
@@ -349,6 +350,22 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        // Conversions, payments, life of an account.
+        Refusal::UnknownCode
+        | Refusal::CodeUsed
+        | Refusal::CodeExpired { .. }
+        | Refusal::CodeTaken
+        | Refusal::OtherWay => "code",
+        Refusal::OverTotal { .. }
+        | Refusal::BalanceNotDecided { .. }
+        | Refusal::PointsWait { .. }
+        | Refusal::HeirsNotAllowed
+        | Refusal::NotDeceased
+        | Refusal::LotsNotHeld
+        | Refusal::UnderLegalHold
+        | Refusal::AccountNotEnded
+        | Refusal::AccountErased
+        | Refusal::RetentionRuns { .. } => "life",
     }
 }
 
@@ -405,6 +422,19 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        // Conversions, payments, life of an account.
+        (
+            "code",
+            life::code(),
+            "other_way wrong_rate code_expired code_taken unknown_account unknown_code \
+             preset_town_needed code_used",
+        ),
+        (
+            "life",
+            life::life(),
+            "over_total points_wait balance_not_decided not_deceased heirs_not_allowed \
+             lots_not_held account_not_ended under_legal_hold retention_runs account_erased",
         ),
     ]
 }
