@@ -155,10 +155,12 @@ impl Ledger {
             // Ends are for good, and an account that still holds points does not end.
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
             (HolderState::Open | HolderState::Frozen | HolderState::Deceased, HolderState::Closed) => {
-                self.may_end(&change.account, Points::ZERO)?;
-                // Lapsed lots that are not swept yet are swept first.
-                let swept = holder.lots.as_slice().is_empty();
-                if swept { Ok(Plan::FACT) } else { Err(Refusal::NotWellFormed) }
+                let points = self.unassigned_sum(&change.account);
+                if !points.is_zero() {
+                    return Err(Refusal::PointsWait { points });
+                }
+                let held = holder.lots.sum();
+                if held.is_zero() { Ok(Plan::FACT) } else { Err(Refusal::BalanceNotDecided { held }) }
             }
             (
                 HolderState::Open | HolderState::Frozen | HolderState::Deceased,

@@ -38,13 +38,12 @@ impl Ledger {
     /// way to another town, reserved.
     #[must_use]
     pub fn pending_of(&self, account: &AccountId) -> Points {
-        let unassigned = self.conversions_of(account).map(|(_, waits)| waits.lot.points);
         let leaving = self.outgoing.iter().filter(|(_, outgoing)| {
             outgoing.account == *account && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
         });
         let leaving = leaving.map(|(_, outgoing)| outgoing.points);
         let pending = [
-            Points::sum(unassigned),
+            Some(self.unassigned_sum(account)),
             Points::sum(leaving),
             // Bulk grants, claim slips, group applications.
 
@@ -53,6 +52,12 @@ impl Ledger {
             // Orders and pledges.
         ];
         Points::sum(pending.into_iter().map(|sum| sum.unwrap_or(Points::MAX))).unwrap_or(Points::MAX)
+    }
+
+    /// What an account converted, and has chosen no town for.
+    pub(super) fn unassigned_sum(&self, account: &AccountId) -> Points {
+        let waiting = self.conversions_of(account).map(|(_, waits)| waits.lot.points);
+        Points::sum(waiting).unwrap_or(Points::MAX)
     }
 
     pub(super) fn plan_closing(&self, closing: &AccountClosing) -> Result<Plan, Refusal> {

@@ -17,7 +17,7 @@ impl Maker<'_> {
             self.holder(account);
         }
         let code = self.code("code", 1, 600);
-        self.code("same code", 1, 600);
+        self.code("same-code", 1, 600);
         for account in [second, first] {
             let entered = CodeEntry { account, code, actor: Actor::Holder };
             self.add(Command::EnterCode(Nothing {}, entered));

@@ -40,11 +40,11 @@ pub(super) fn code() -> Ladder {
     desk.fact(Command::TakeCatalogue(other_way.clone(), by_officer()));
     (statement.catalogue, statement.points) = (other_way.version, p(499));
     ladder.step(desk.issue_code(statement.clone()));
-    (statement.reference, statement.points) = ("2".parse().unwrap(), p(500));
+    (statement.reference, statement.points) = ("code-2".parse().unwrap(), p(500));
     ladder.step(desk.issue_code(statement.clone()));
-    (statement.reference, statement.last_day) = ("3".parse().unwrap(), day(BEGIN));
+    (statement.reference, statement.last_day) = ("code-3".parse().unwrap(), day(BEGIN));
     desk.issue_code(statement.clone()).unwrap();
-    statement.reference = "4".parse().unwrap();
+    statement.reference = "code-4".parse().unwrap();
     ladder.step(desk.issue_code(statement.clone()));
     ladder.step(desk.enter(AccountId([9; 16]), word("none")));
     ladder.step(desk.enter(resident, word("none")));
