@@ -12,6 +12,7 @@ pub mod health;
 pub mod log;
 pub mod officer;
 pub mod payment;
+pub mod print;
 pub mod refusal;
 pub mod resident;
 pub mod rules;

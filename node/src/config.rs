@@ -9,6 +9,8 @@ use std::{
 use jichi_protocol::{directory::DirectoryRoot, id::TownId, signature::PublicKey};
 use serde::Deserialize;
 
+use crate::print::FONT_DEFAULT;
+
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,6 +37,9 @@ pub struct Config {
     pub listen: Listen,
     /// Whom it believes about the federation.
     pub directory: DirectoryConfig,
+    /// How it prints.
+    #[serde(default)]
+    pub print: PrintConfig,
     /// The companies that a coordinator routes for.
     #[serde(default)]
     pub companies: Vec<CompanyConfig>,
@@ -78,6 +83,20 @@ pub struct DirectoryConfig {
     pub root: Vec<String>,
     /// How many of them have to sign.
     pub threshold: u8,
+}
+
+/// How tickets, slips and statements are printed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrintConfig {
+    /// A TrueType or OpenType font with Japanese, of which the PDF embeds what it needs.
+    pub font: PathBuf,
+}
+
+impl Default for PrintConfig {
+    fn default() -> Self {
+        Self { font: FONT_DEFAULT.into() }
+    }
 }
 
 /// A company that a coordinator routes for.

@@ -8,6 +8,7 @@ pub mod guard;
 pub mod journal;
 pub mod vault;
 pub mod rows;
+pub mod print;
 pub mod engine;
 pub mod index;
 

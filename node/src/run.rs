@@ -25,6 +25,7 @@ use crate::{
     page,
     password::PasswordPool,
     person::{People, PersonError},
+    print::Printer,
     session::CookieTransport,
     staff::{Staff, StaffFileFault, sign_in::SignIn},
     town::{Assembly, Town, TownName},
@@ -109,6 +110,7 @@ pub async fn run_town(
             key: sealing.public(),
             signature: sealing.sign(Domain::Agreement, bytes),
         }),
+        printer: Printer::new(&settings.config.print.font),
     });
     let mut tasks = JoinSet::new();
     let following = index.follow(engine.clone());

@@ -19,6 +19,7 @@ use crate::{
     index::Index,
     password::PasswordPool,
     person::People,
+    print::Printer,
     session::{CookieTransport, Sessions, Token},
     staff::sign_in::SignIn,
     throttle::Throttle,
@@ -48,6 +49,7 @@ struct Parts {
     throttle: Mutex<Throttle>,
     proofs: Mutex<HashMap<Digest, Proof>>,
     seal: Sealer,
+    printer: Printer,
 }
 
 /// Signs an agreement's bytes with the town's channel key.
@@ -94,6 +96,8 @@ pub struct Assembly {
     pub cookies: CookieTransport,
     /// Signs an agreement's bytes with the town's channel key.
     pub seal: Sealer,
+    /// Prints tickets, slips and statements.
+    pub printer: Printer,
 }
 
 impl Town {
@@ -113,6 +117,7 @@ impl Town {
             throttle: Mutex::new(Throttle::new(TRIES_MAX)),
             proofs: Mutex::default(),
             seal: parts.seal,
+            printer: parts.printer,
         }))
     }
 
@@ -178,6 +183,12 @@ impl Town {
     #[must_use]
     pub fn seal(&self, bytes: &[u8]) -> Seal {
         (self.0.seal)(bytes)
+    }
+
+    /// What prints tickets, slips and statements.
+    #[must_use]
+    pub fn printer(&self) -> &Printer {
+        &self.0.printer
     }
 
     /// Keeps what a holder showed at a terminal.

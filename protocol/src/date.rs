@@ -80,6 +80,11 @@ impl BusinessDate {
         civil_from_days(self.0)
     }
 
+    /// A day out of its number, from a store of our own.
+    pub(crate) const fn from_own(day_number: u32) -> Self {
+        Self(day_number)
+    }
+
     /// Days since 1970-01-01.
     #[must_use]
     pub const fn day_number(self) -> u32 {

@@ -1,71 +1,98 @@
-//! An ordered map with a Merkle hash over its values in order of their keys, kept incrementally:
-//! only the buckets that changed are hashed again.
+//! An ordered map with a Merkle hash over its content, kept incrementally: only what changed is
+//! hashed again. A copy shares everything with its original until one of the two changes, so a
+//! map of millions is copied in no time.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet, btree_map},
-    vec::Vec,
-};
-use core::ops::{Bound, RangeBounds};
+mod node;
+mod range;
+
+use alloc::{sync::Arc, vec::Vec};
+use core::ops::RangeBounds;
 use minicbor::{Decode, Encode};
 
 use crate::{
     account::Account,
     catalogue::CatalogueVersion,
-    codec,
+    codec::{self, Malformed},
+    date::BusinessDate,
     digest::Digest,
     id::{
         AccountId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId, RunId,
         SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
+use node::Node;
+pub use range::Range;
 
-/// A key whose order puts those of one bucket side by side.
+/// A key that has a place among all others of its kind.
 pub trait Bucketed: Ord + Copy + Encode<()> {
-    /// The bucket, in the order of the keys.
-    fn bucket(&self) -> u32;
-
-    /// The least key of a bucket; none if there is one bucket only.
-    fn first_of(bucket: u32) -> Option<Self>;
+    /// The place: never less for a greater key. Keys of one place stay in one bucket, however many
+    /// they are, so only what is few may share a place.
+    fn place(&self) -> u128;
 }
 
 /// A map that knows the hash of its content.
 #[derive(Debug, Clone)]
 pub struct Hashed<K, V> {
-    values: BTreeMap<K, V>,
-    /// The hash of each bucket, as of the last [`Hashed::root`].
-    buckets: BTreeMap<u32, Digest>,
-    /// The buckets that changed since.
-    changed: BTreeSet<u32>,
+    root: Option<Arc<Node<K, V>>>,
+    len: usize,
+    /// Buckets that were not hashed since they changed.
+    unhashed: usize,
 }
 
 impl<K, V> Default for Hashed<K, V> {
     fn default() -> Self {
-        Self { values: BTreeMap::new(), buckets: BTreeMap::new(), changed: BTreeSet::new() }
+        Self { root: None, len: 0, unhashed: 0 }
     }
 }
 
-impl<K: PartialEq, V: PartialEq> PartialEq for Hashed<K, V> {
+impl<K: Bucketed + PartialEq, V: PartialEq> PartialEq for Hashed<K, V> {
     fn eq(&self, other: &Self) -> bool {
-        self.values == other.values
+        self.len == other.len && self.iter().eq(other.iter())
     }
 }
 
-impl<K: Bucketed, V: Encode<()>> Hashed<K, V> {
+impl<K: Bucketed, V> Hashed<K, V> {
     /// The value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.values.get(key)
+        self.root.as_deref()?.get(key)
     }
 
     /// Whether the key has a value.
     pub fn contains(&self, key: &K) -> bool {
-        self.values.contains_key(key)
+        self.get(key).is_some()
     }
 
+    /// Keys and values in order.
+    pub fn iter(&self) -> Range<'_, K, V> {
+        self.range(..)
+    }
+
+    /// Keys and values of a range, in order.
+    pub fn range(&self, range: impl RangeBounds<K>) -> Range<'_, K, V> {
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        Range::new(self.root.as_deref(), bounds)
+    }
+
+    /// How many keys have a value.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no value.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many buckets changed since they were hashed: the work that [`Hashed::root`] has.
+    pub const fn unhashed(&self) -> usize {
+        self.unhashed
+    }
+}
+
+impl<K: Bucketed, V: Clone> Hashed<K, V> {
     /// The value of a key, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let value = self.values.get_mut(key)?;
-        self.changed.insert(key.bucket());
-        Some(value)
+        node::get_mut(self.root.as_mut()?, key, &mut self.unhashed)
     }
 
     /// The value of a key, made if there is none, to be changed.
@@ -73,105 +100,136 @@ impl<K: Bucketed, V: Encode<()>> Hashed<K, V> {
     where
         V: Default,
     {
-        self.changed.insert(key.bucket());
-        self.values.entry(key).or_default()
+        if !self.contains(&key) {
+            self.insert(key, V::default());
+        }
+        let Some(value) = self.get_mut(&key) else { unreachable!("it was put in just above") };
+        value
     }
 
     /// Sets the value of a key; the former one comes back.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.changed.insert(key.bucket());
-        self.values.insert(key, value)
+        let former = match &mut self.root {
+            Some(root) => node::insert(root, key, value, &mut self.unhashed),
+            None => {
+                self.root = Some(node::bucket_of(key, value));
+                self.unhashed = 1;
+                None
+            }
+        };
+        if former.is_none() {
+            self.len = self.len.saturating_add(1);
+        }
+        former
     }
 
     /// Removes a key; its value comes back.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let value = self.values.remove(key)?;
-        self.changed.insert(key.bucket());
-        Some(value)
+        if !self.contains(key) {
+            return None;
+        }
+        let removed = node::remove(self.root.as_mut()?, key, &mut self.unhashed);
+        self.len = self.len.saturating_sub(1);
+        if self.len == 0 {
+            *self = Self::default();
+        }
+        removed
     }
 
     /// Removes the keys below `bound`, which must be the first of the map's order.
     pub fn remove_below(&mut self, bound: &K) {
-        while let Some(first) = self.values.first_entry() {
-            if first.key() >= bound {
-                break;
-            }
-            self.changed.insert(first.key().bucket());
-            first.remove();
+        while let Some(first) = self.root.as_deref().and_then(Node::first_key)
+            && first < *bound
+        {
+            self.remove(&first);
         }
     }
+}
 
-    /// Keys and values in order.
-    pub fn iter(&self) -> btree_map::Iter<'_, K, V> {
-        self.values.iter()
-    }
-
-    /// Keys and values of a range, in order.
-    pub fn range(&self, range: impl RangeBounds<K>) -> btree_map::Range<'_, K, V> {
-        self.values.range(range)
-    }
-
-    /// How many keys have a value.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether there is no value.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// The Merkle hash over the buckets in order; each is the hash of its keys and values.
+impl<K: Bucketed, V: Encode<()> + Clone> Hashed<K, V> {
+    /// The Merkle hash over the content: a bucket is the hash of its keys and values, and two
+    /// subtrees that part at a bit of their keys' places are the hash of both.
     ///
     /// The content alone decides it: not the order of changes, and not when it was asked before.
     pub fn root(&mut self) -> Digest {
-        if !self.changed.is_empty() {
-            self.hash_changed();
-        }
-        let mut level: Vec<Digest> = self
-            .buckets
-            .iter()
-            .map(|(bucket, hash)| Digest::of(&[&[0], &bucket.to_be_bytes(), &hash.0]))
-            .collect();
-        if level.is_empty() {
-            return Digest::of(&[]);
-        }
-        while level.len() > 1 {
-            let pairs = level.chunks(2);
-            level = pairs
-                .map(|pair| match pair {
-                    [left, right] => Digest::of(&[&[1], &left.0, &right.0]),
-                    single => single.first().copied().unwrap_or_default(),
-                })
-                .collect();
-        }
-        level.first().copied().unwrap_or_default()
+        self.hash_some(usize::MAX);
+        self.root.as_deref().and_then(Node::hash).unwrap_or_else(|| Digest::of(&[]))
     }
 
-    fn hash_changed(&mut self) {
-        // One pass over the changed buckets' keys; where a bucket begins is found by its number.
-        let changed = core::mem::take(&mut self.changed);
-        for bucket in changed {
-            let mut bytes = Vec::new();
-            for (key, value) in self.bucket_range(bucket) {
-                codec::encode_into(key, &mut bytes);
-                codec::encode_into(value, &mut bytes);
+    /// Hashes some of the buckets that changed, so that [`Hashed::root`] has less to do; how many.
+    pub fn hash_some(&mut self, at_most: usize) -> usize {
+        let Some(root) = &mut self.root else { return 0 };
+        let mut left = at_most;
+        node::hash(root, &mut left, &mut Vec::new());
+        let hashed = at_most.saturating_sub(left);
+        self.unhashed = self.unhashed.saturating_sub(hashed);
+        hashed
+    }
+
+    /// Writes the content, in parts of bounded size.
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn write_parts<E>(&self, write: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut bytes = codec::encode(&(self.len as u64));
+        for (key, value) in self.iter() {
+            codec::encode_into(key, &mut bytes);
+            codec::encode_into(value, &mut bytes);
+            if bytes.len() >= PART_BYTES {
+                write(&bytes)?;
+                bytes.clear();
             }
-            if bytes.is_empty() {
-                self.buckets.remove(&bucket);
-            } else {
-                self.buckets.insert(bucket, Digest::of(&[&bytes]));
+        }
+        // Also when it is empty: it ends the section.
+        write(&bytes)
+    }
+
+    /// Reads what [`Hashed::write_parts`] wrote.
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything else.
+    pub fn read_parts<B: AsRef<[u8]>>(
+        read: &mut impl FnMut() -> Option<B>,
+    ) -> Result<Self, Malformed>
+    where
+        K: for<'b> Decode<'b, ()>,
+        V: for<'b> Decode<'b, ()>,
+    {
+        let mut map = Self::default();
+        let mut wanted = None;
+        loop {
+            let part = read().ok_or(Malformed::Form)?;
+            let bytes = part.as_ref();
+            let mut decoder = minicbor::Decoder::new(bytes);
+            let mut next = || -> Result<(), minicbor::decode::Error> {
+                if wanted.is_none() {
+                    wanted = Some(decoder.u64()?);
+                }
+                while decoder.position() < bytes.len() {
+                    map.push(decoder.decode()?, decoder.decode()?)?;
+                }
+                Ok(())
+            };
+            next().map_err(|_| Malformed::Form)?;
+            if bytes.len() < PART_BYTES {
+                let whole = wanted == Some(map.len as u64);
+                return if whole { Ok(map) } else { Err(Malformed::Form) };
             }
         }
     }
 
-    fn bucket_range(&self, bucket: u32) -> impl Iterator<Item = (&K, &V)> {
-        let from = K::first_of(bucket).map_or(Bound::Unbounded, Bound::Included);
-        self.values
-            .range((from, Bound::Unbounded))
-            .take_while(move |(key, _)| key.bucket() == bucket)
+    /// Puts in a key behind all others.
+    fn push(&mut self, key: K, value: V) -> Result<(), minicbor::decode::Error> {
+        if self.root.as_deref().and_then(Node::last_key).is_some_and(|last| last >= key) {
+            return Err(minicbor::decode::Error::message("keys out of order"));
+        }
+        self.insert(key, value);
+        Ok(())
     }
 }
+
+/// The size at which a part of a snapshot ends.
+const PART_BYTES: usize = 64 * 1024;
 
 impl<K: Bucketed, V: Encode<()>, C> Encode<C> for Hashed<K, V> {
     fn encode<W: minicbor::encode::Write>(
@@ -179,73 +237,89 @@ impl<K: Bucketed, V: Encode<()>, C> Encode<C> for Hashed<K, V> {
         e: &mut minicbor::Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.map(self.values.len() as u64)?;
-        for (key, value) in &self.values {
+        e.map(self.len as u64)?;
+        for (key, value) in self.iter() {
             e.encode(key)?.encode(value)?;
         }
         Ok(())
     }
 }
 
-impl<'b, K: Bucketed + Decode<'b, C>, V: Decode<'b, C>, C> Decode<'b, C> for Hashed<K, V> {
+impl<'b, K, V, C> Decode<'b, C> for Hashed<K, V>
+where
+    K: Bucketed + Decode<'b, C>,
+    V: Decode<'b, C> + Encode<()> + Clone,
+{
     fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let values: BTreeMap<K, V> = d.decode_with(ctx)?;
-        let changed = values.keys().map(Bucketed::bucket).collect();
-        Ok(Self { values, buckets: BTreeMap::new(), changed })
+        let len = d.map()?.ok_or_else(|| minicbor::decode::Error::message("a map of no length"))?;
+        let mut map = Self::default();
+        for _ in 0..len {
+            map.push(d.decode_with(ctx)?, d.decode_with(ctx)?)?;
+        }
+        Ok(map)
     }
 }
 
-/// Buckets by the first two of the bytes of a random id.
+/// Each its own place, by the first sixteen bytes of an id.
 macro_rules! bucketed_by_bytes {
     ($($name:ty),*) => {$(
         impl Bucketed for $name {
-            fn bucket(&self) -> u32 {
-                let [high, low, ..] = self.0;
-                u32::from(u16::from_be_bytes([high, low]))
-            }
-
-            fn first_of(bucket: u32) -> Option<Self> {
-                let [.., high, low] = bucket.to_be_bytes();
-                let mut first = Self(Default::default());
-                let [first_high, first_low, ..] = &mut first.0;
-                (*first_high, *first_low) = (high, low);
-                Some(first)
+            fn place(&self) -> u128 {
+                let mut place = [0; 16];
+                for (to, from) in place.iter_mut().zip(self.0) {
+                    *to = from;
+                }
+                u128::from_be_bytes(place)
             }
         }
     )*};
 }
+pub(crate) use bucketed_by_bytes;
 
-bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId);
+bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId);
 
-/// One bucket for what is few.
-macro_rules! bucketed_as_one {
+/// Each its own place, by a number.
+macro_rules! bucketed_by_number {
     ($($name:ty),*) => {$(
         impl Bucketed for $name {
-            fn bucket(&self) -> u32 {
-                0
-            }
-
-            fn first_of(_: u32) -> Option<Self> {
-                None
+            fn place(&self) -> u128 {
+                self.0.into()
             }
         }
     )*};
 }
 
-bucketed_as_one!(
+bucketed_by_number!(
     MerchantId,
     TerminalId,
     ProgrammeId,
-    TownId,
-    Account,
-    ProposalId,
-    CatalogueVersion,
     SchemeId,
     VoucherKindId,
     SiteId,
     DeskId,
     RunId
 );
+
+/// One place for what is few.
+macro_rules! bucketed_as_one {
+    ($($name:ty),*) => {$(
+        impl Bucketed for $name {
+            fn place(&self) -> u128 {
+                0
+            }
+        }
+    )*};
+}
+
+bucketed_as_one!(TownId, Account, CatalogueVersion);
+
+impl Bucketed for (BusinessDate, AccountId) {
+    fn place(&self) -> u128 {
+        let (day, account) = self;
+        // A day needs 22 bits: what is left of the account's place stands behind it.
+        u128::from(day.day_number()) << 96 | account.place() >> 32
+    }
+}
 
 #[cfg(test)]
 mod tests;

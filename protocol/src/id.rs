@@ -28,6 +28,16 @@ impl TownId {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The bytes of an id, for a store of our own.
+    pub(crate) const fn bytes(self) -> [u8; 6] {
+        self.0
+    }
+
+    /// An id out of such bytes.
+    pub(crate) const fn from_own(bytes: [u8; 6]) -> Self {
+        Self(bytes)
+    }
+
     /// The code of a town of five digits, its check digit added: (11 - S mod 11) mod 10 with
     /// S = 6 d1 + 5 d2 + 4 d3 + 3 d4 + 2 d5 (facts-domain 6.1).
     fn check_digit(five: &[u8; 5]) -> u8 {
@@ -87,6 +97,15 @@ impl CompanyId {
     pub fn as_str(&self) -> &str {
         let end = self.bytes.iter().position(|b| *b == 0).unwrap_or(self.bytes.len());
         core::str::from_utf8(self.bytes.get(..end).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// An id out of the text of one, from a store of our own.
+    pub(crate) fn from_own(text: &[u8]) -> Self {
+        let mut bytes = [0_u8; 16];
+        for (to, from) in bytes.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self { bytes }
     }
 }
 

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     date::{BusinessDate, Time},
     digest::Digest,
-    hashed::Bucketed,
+    hashed::{Bucketed, bucketed_by_bytes},
     id::{
         BulkId, ChannelNumber, CompanyId, CompanyReference, Generation, HoldId, ImportId, NotAnId,
         PaymentId, TownId,
@@ -135,24 +135,7 @@ impl<'b, C> Decode<'b, C> for ClientKey {
     }
 }
 
-/// Buckets of 65 seconds, by the time in a key.
-macro_rules! bucketed_by_time {
-    ($($name:ident),*) => {$(
-        impl Bucketed for $name {
-            fn bucket(&self) -> u32 {
-                let [t0, t1, t2, t3, ..] = self.0;
-                u32::from_be_bytes([t0, t1, t2, t3])
-            }
-
-            fn first_of(bucket: u32) -> Option<Self> {
-                let [t0, t1, t2, t3] = bucket.to_be_bytes();
-                Some(Self([t0, t1, t2, t3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
-            }
-        }
-    )*};
-}
-
-bucketed_by_time!(ClientKey, PaymentId, HoldId, BulkId, ImportId);
+bucketed_by_bytes!(ClientKey, PaymentId, HoldId, BulkId, ImportId);
 
 /// What the node does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

@@ -47,7 +47,8 @@ pub use payment::PaymentPreview;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
-    Balance, Conversion, Converted, Grants, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
+    Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
+    Proposal,
 };
 
 use crate::{
@@ -136,8 +137,8 @@ pub struct Ledger {
     // Moving in.
 
     // Derived from the above, hence neither hashed nor in a snapshot.
-    /// Who holds lots that expire on a day.
-    expiring: BTreeMap<BusinessDate, BTreeSet<AccountId>>,
+    /// Who holds lots that expire, by the day on which the first of them does.
+    expiring: Hashed<(BusinessDate, AccountId), ()>,
     /// Conversions that wait for a town, by the last day to choose.
     due: BTreeSet<(BusinessDate, ConversionId)>,
     /// Which transfer a message answers.

@@ -36,6 +36,7 @@ pub mod command;
 pub mod refusal;
 pub mod entry;
 
+pub mod few;
 pub mod hashed;
 pub mod ledger;
 pub mod decision;

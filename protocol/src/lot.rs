@@ -1,7 +1,9 @@
 //! Lots: points of one origin and one expiry, and the order in which they are spent.
 
+mod packed;
+
 use alloc::vec::Vec;
-use core::cmp::Ordering;
+use core::{cmp::Ordering, fmt};
 use minicbor::{Decode, Encode};
 
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
     id::{CompanyId, ProgrammeId, TownId},
     points::Points,
 };
+use packed::Packed;
 
 /// Lots an account may hold, lapsed ones that are not yet swept apart (money-rules, Lots).
 pub const LOTS_MAX: usize = 128;
@@ -217,9 +220,28 @@ pub struct Lot {
 /// The lots of one account.
 ///
 /// Invariant: in the order of spending, of different terms, none empty, their sum in bounds.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode)]
-#[cbor(transparent)]
-pub struct Lots(#[n(0)] Vec<Lot>);
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Lots(Packed);
+
+impl fmt::Debug for Lots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<C> Encode<C> for Lots {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.array(self.iter().count() as u64)?;
+        for lot in self.iter() {
+            e.encode(lot)?;
+        }
+        Ok(())
+    }
+}
 
 impl<'b, C> Decode<'b, C> for Lots {
     fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
@@ -230,7 +252,7 @@ impl<'b, C> Decode<'b, C> for Lots {
         });
         let sum = Points::sum(lots.iter().map(|lot| lot.points));
         if sorted && sum.is_some() && lots.iter().all(|lot| !lot.points.is_zero()) {
-            Ok(Self(lots))
+            Ok(Self(Packed::of(&lots)))
         } else {
             Err(minicbor::decode::Error::message("lots out of order, empty or too large"))
         }
@@ -239,38 +261,52 @@ impl<'b, C> Decode<'b, C> for Lots {
 
 impl Lots {
     /// No lots.
-    pub const EMPTY: Self = Self(Vec::new());
+    pub const EMPTY: Self = Self(Packed::EMPTY);
 
     /// The lots, first to be spent first.
     #[must_use]
-    pub fn as_slice(&self) -> &[Lot] {
-        &self.0
+    pub fn iter(&self) -> impl Iterator<Item = Lot> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// All points, spendable or not.
     #[must_use]
     pub fn sum(&self) -> Points {
         // The invariant bounds the sum; `add` keeps it.
-        Points::sum(self.0.iter().map(|lot| lot.points)).unwrap_or(Points::MAX)
+        Points::sum(self.iter().map(|lot| lot.points)).unwrap_or(Points::MAX)
     }
 
     /// The points that can be spent on this day.
     #[must_use]
     pub fn spendable(&self, today: BusinessDate) -> Points {
-        let spendable = self.0.iter().filter(|lot| lot.terms.spendable_on(today));
+        let spendable = self.iter().filter(|lot| lot.terms.spendable_on(today));
         Points::sum(spendable.map(|lot| lot.points)).unwrap_or(Points::MAX)
+    }
+
+    /// The day on which the first of them to expire does so, unless none ever does.
+    #[must_use]
+    pub fn first_expiry(&self) -> Option<BusinessDate> {
+        // The first to be spent is the first to expire.
+        let first = self.iter().next().map(|lot| lot.terms.expires);
+        first.filter(|day| *day < BusinessDate::LAST)
     }
 
     /// How many lots count against [`LOTS_MAX`] on this day.
     #[must_use]
     pub fn count_on(&self, today: BusinessDate) -> usize {
-        self.0.iter().filter(|lot| lot.terms.spendable_on(today)).count()
+        self.iter().filter(|lot| lot.terms.spendable_on(today)).count()
     }
 
     /// Whether points of these terms would need a lot more than the limit allows.
     #[must_use]
     pub fn full_for(&self, terms: &LotTerms, today: BusinessDate) -> bool {
-        self.count_on(today) >= LOTS_MAX && self.position(terms).is_err()
+        self.count_on(today) >= LOTS_MAX && self.iter().all(|lot| lot.terms != *terms)
     }
 
     /// What spending `points` on this day takes, in order, from the lots that `may` leave; none
@@ -283,7 +319,7 @@ impl Lots {
     ) -> Option<Vec<Lot>> {
         let mut wanted = points;
         let mut taken = Vec::new();
-        for lot in self.0.iter().filter(|lot| lot.terms.spendable_on(today) && may(&lot.terms)) {
+        for lot in self.iter().filter(|lot| lot.terms.spendable_on(today) && may(&lot.terms)) {
             if wanted.is_zero() {
                 break;
             }
@@ -303,33 +339,37 @@ impl Lots {
         if self.sum().plus(lot.points).is_none() {
             return Added::TooLarge;
         }
-        match self.position(&lot.terms) {
+        let mut lots: Vec<Lot> = self.iter().collect();
+        match position(&lots, &lot.terms) {
             Ok(at) => {
-                if let Some(held) = self.0.get_mut(at) {
+                if let Some(held) = lots.get_mut(at) {
                     // Bounded by the sum above.
                     held.points = held.points.plus(lot.points).unwrap_or(Points::MAX);
                 }
             }
-            Err(at) => self.0.insert(at, lot),
+            Err(at) => lots.insert(at, lot),
         }
+        self.0 = Packed::of(&lots);
         Added::Done
     }
 
     /// Takes points out; none, and nothing done, if the lot does not hold them.
     #[must_use]
     pub fn remove(&mut self, lot: Lot) -> Option<()> {
-        let at = self.position(&lot.terms).ok()?;
-        let held = self.0.get_mut(at)?;
+        let mut lots: Vec<Lot> = self.iter().collect();
+        let at = position(&lots, &lot.terms).ok()?;
+        let held = lots.get_mut(at)?;
         held.points = held.points.minus(lot.points)?;
         if held.points.is_zero() {
-            self.0.remove(at);
+            lots.remove(at);
         }
+        self.0 = Packed::of(&lots);
         Some(())
     }
+}
 
-    fn position(&self, terms: &LotTerms) -> Result<usize, usize> {
-        self.0.binary_search_by(|lot| lot.terms.cmp(terms))
-    }
+fn position(lots: &[Lot], terms: &LotTerms) -> Result<usize, usize> {
+    lots.binary_search_by(|lot| lot.terms.cmp(terms))
 }
 
 /// Whether points could be put in.

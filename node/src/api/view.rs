@@ -69,7 +69,7 @@ impl Balance {
     pub fn of(ledger: &Ledger, account: &AccountId) -> Option<Self> {
         let holder = ledger.holder(account)?;
         let today = ledger.day();
-        let lots = holder.lots.as_slice().iter();
+        let lots = holder.lots.iter();
         let unassigned = ledger.conversions_of(account).map(|(id, conversion)| UnassignedView {
             conversion: id.to_string(),
             company: conversion.company.to_string(),
@@ -90,7 +90,10 @@ impl Balance {
             },
             date: today.to_string(),
             points: holder.lots.spendable(today).get(),
-            lots: lots.filter(|lot| lot.terms.spendable_on(today)).map(LotView::of).collect(),
+            lots: lots
+                .filter(|lot| lot.terms.spendable_on(today))
+                .map(|lot| LotView::of(&lot))
+                .collect(),
             unassigned: unassigned.collect(),
         })
     }

@@ -16,6 +16,7 @@ use jichi_protocol::{
     key::{ClientKey, OperationKey},
     ledger::Ledger,
     log::receipt::FILE_EXTENSION,
+    lot::Lot,
 };
 use serde::Deserialize;
 
@@ -174,9 +175,9 @@ fn state(name: &str) -> Option<(&'static str, &'static str)> {
 fn lots(ledger: &Ledger, account: &AccountId) -> Vec<LotRow> {
     let today = ledger.day();
     let Some(holder) = ledger.holder(account) else { return Vec::new() };
-    let spendable = holder.lots.as_slice().iter().filter(|lot| lot.terms.spendable_on(today));
-    let row = |lot| {
-        let seen = view::LotView::of(lot);
+    let spendable = holder.lots.iter().filter(|lot| lot.terms.spendable_on(today));
+    let row = |lot: Lot| {
+        let seen = view::LotView::of(&lot);
         LotRow {
             origin: origin(ledger, lot.terms.origin),
             points: grouped(seen.points.into()),

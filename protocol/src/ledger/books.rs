@@ -1,6 +1,6 @@
 //! Applies postings, and adds everything up.
 
-use super::{Broken, Ledger, state::expire_at};
+use super::{Broken, Ledger};
 use crate::{
     account::{Account, Side},
     id::AccountId,
@@ -29,28 +29,22 @@ impl Ledger {
 
     fn apply_lot(&mut self, account: AccountId, side: Side, lot: Lot) -> Result<(), Broken> {
         let holder = self.holders.get_mut(&account).ok_or(Broken::Unknown)?;
+        let before = holder.lots.first_expiry();
         match side {
-            Side::Credit => {
-                if holder.lots.add(lot) == Added::TooLarge {
-                    return Err(Broken::Balance);
-                }
-                expire_at(&mut self.expiring, &lot.terms, account);
-                Ok(())
+            Side::Credit if holder.lots.add(lot) == Added::TooLarge => return Err(Broken::Balance),
+            Side::Credit => {}
+            Side::Debit => holder.lots.remove(lot).ok_or(Broken::Lots)?,
+        }
+        let after = holder.lots.first_expiry();
+        if before != after {
+            if let Some(day) = before {
+                self.expiring.remove(&(day, account));
             }
-            Side::Debit => {
-                holder.lots.remove(lot).ok_or(Broken::Lots)?;
-                let day = lot.terms.expires;
-                if !holder.lots.as_slice().iter().any(|held| held.terms.expires == day)
-                    && let Some(accounts) = self.expiring.get_mut(&day)
-                {
-                    accounts.remove(&account);
-                    if accounts.is_empty() {
-                        self.expiring.remove(&day);
-                    }
-                }
-                Ok(())
+            if let Some(day) = after {
+                self.expiring.insert((day, account), ());
             }
         }
+        Ok(())
     }
 
     fn apply_book(&mut self, account: Account, side: Side, points: Points) -> Result<(), Broken> {

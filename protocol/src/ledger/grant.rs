@@ -4,6 +4,7 @@ use super::{Broken, Ledger, Plan, Proposal, check::may_receive};
 use crate::{
     account::{Account, HolderClass},
     command::{GrantPrivate, GrantShared, ProposalDecision, Verdict},
+    date::{BusinessDate, FiscalYear},
     digest::Digest,
     entry::Entry,
     id::{AccountId, EntryIndex, ProgrammeId, ProposalId},
@@ -15,8 +16,28 @@ use crate::{
     refusal::Refusal,
 };
 
+/// On what a grant is decided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GrantBasis {
+    /// The day whose age, fiscal year, period and expiry count: today's, or a file's opening.
+    pub(super) day: BusinessDate,
+    /// Where the points stand.
+    pub(super) budget: Budget,
+    /// What the same entry grants the person by the same programme besides.
+    pub(super) besides: Points,
+}
+
+/// Where the points of a grant stand before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// In what is left of the programme's ceiling.
+    Left,
+    /// Reserved already, by a file or a claim slip.
+    Reserved,
+}
+
 /// The natural key of a grant (money-rules, Programmes).
-fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Digest {
+pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Digest {
     Digest::of(&[
         b"jichi/grant/v1",
         &[0],
@@ -64,13 +85,25 @@ impl Ledger {
         }
     }
 
-    /// Everything that a grant has to keep, but for the second officer.
+    /// Everything that a grant of today has to keep, but for the second officer.
     fn grantable(
         &self,
         shared: &GrantShared,
         private: &GrantPrivate,
     ) -> Result<(&Programme, Lot), Refusal> {
-        let today = self.meta.day;
+        let day = self.meta.day;
+        let basis = GrantBasis { day, budget: Budget::Left, besides: Points::ZERO };
+        self.grantable_by(&basis, shared, private)
+    }
+
+    /// Everything that a grant has to keep on this basis, but for the second officer.
+    pub(super) fn grantable_by(
+        &self,
+        basis: &GrantBasis,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) -> Result<(&Programme, Lot), Refusal> {
+        let today = basis.day;
         let holder = self.holders.get(&private.account).ok_or(Refusal::UnknownAccount)?;
         may_receive(holder.state)?;
         if shared.points.is_zero() {
@@ -87,13 +120,17 @@ impl Ledger {
         if let Some(first) = self.granted.get(&natural_key(programme.id, private)) {
             return Err(Refusal::AlreadyGranted { first: *first });
         }
-        let had = self.granted_in_year(&private.account, programme.id);
+        let year = today.fiscal_year();
+        let had = self.granted_in(&private.account, programme.id, year);
+        let had = had.plus(basis.besides).unwrap_or(Points::MAX);
         let over_cap = |cap: Points| had.plus(shared.points).is_none_or(|sum| sum > cap);
         if let Some(cap) = programme.cap.filter(|cap| over_cap(*cap)) {
             return Err(Refusal::OverCap { left: cap.minus(had).unwrap_or(Points::ZERO) });
         }
         let given = self.balance(&Account::Programme(programme.id));
-        if given.plus(shared.points).is_none_or(|sum| sum > programme.ceiling) {
+        if basis.budget == Budget::Left
+            && given.plus(shared.points).is_none_or(|sum| sum > programme.ceiling)
+        {
             let left = programme.ceiling.minus(given).unwrap_or(Points::ZERO);
             return Err(Refusal::BudgetExhausted { left });
         }
@@ -128,7 +165,17 @@ impl Ledger {
     /// What a person was granted by a programme in this fiscal year.
     #[must_use]
     pub fn granted_in_year(&self, account: &AccountId, programme: ProgrammeId) -> Points {
-        let year = self.meta.day.fiscal_year();
+        self.granted_in(account, programme, self.meta.day.fiscal_year())
+    }
+
+    /// What a person was granted by a programme in a fiscal year.
+    #[must_use]
+    pub fn granted_in(
+        &self,
+        account: &AccountId,
+        programme: ProgrammeId,
+        year: FiscalYear,
+    ) -> Points {
         let grants = self.grants.get(account);
         grants.and_then(|grants| grants.sums.get(&(programme, year))).copied().unwrap_or_default()
     }
@@ -139,8 +186,19 @@ impl Ledger {
         shared: &GrantShared,
         private: &GrantPrivate,
     ) {
+        self.note_grant(index, self.meta.day, shared, private);
+    }
+
+    /// Notes a grant's natural key, and what it counts in the fiscal year of its day.
+    pub(super) fn note_grant(
+        &mut self,
+        index: EntryIndex,
+        day: BusinessDate,
+        shared: &GrantShared,
+        private: &GrantPrivate,
+    ) {
         self.granted.insert(natural_key(shared.programme, private), index);
-        let year = self.meta.day.fiscal_year();
+        let year = day.fiscal_year();
         let grants = self.grants.get_or_default(private.account);
         let sum = grants.sums.entry((shared.programme, year)).or_default();
         // The sum of what an account was granted is bounded by the programme's ceiling.

@@ -1,6 +1,6 @@
 //! The day turns; what expired is swept in slices.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{Ledger, Plan};
 use crate::{
@@ -50,30 +50,26 @@ impl Ledger {
 
     pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {
         let mut postings = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut lots = 0_usize;
-        for account in self.expiring.range(..self.meta.day).flat_map(|(_, accounts)| accounts) {
-            // An account stands here once for each day on which lots of it expired.
-            if seen.contains(account) {
-                continue;
-            }
+        let (mut accounts, mut lots) = (0_usize, 0_usize);
+        let today = (self.meta.day, AccountId([0; 16]));
+        for ((_, account), ()) in self.expiring.range(..today) {
             let expired = self.expired_lots(account);
             lots = lots.saturating_add(expired.len());
-            if seen.len() >= LAPSE_ACCOUNTS_MAX || (lots > LAPSE_LOTS_MAX && !seen.is_empty()) {
+            if accounts >= LAPSE_ACCOUNTS_MAX || (lots > LAPSE_LOTS_MAX && accounts > 0) {
                 break;
             }
-            seen.insert(*account);
+            accounts = accounts.saturating_add(1);
             lapse_of(*account, expired, &mut postings);
         }
-        if seen.is_empty() {
+        if accounts == 0 {
             return Err(Refusal::NothingDue);
         }
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
     fn expired_lots(&self, account: &AccountId) -> Vec<Lot> {
-        let lots = self.holders.get(account).map_or(&[][..], |holder| holder.lots.as_slice());
-        lots.iter().filter(|lot| !lot.terms.spendable_on(self.meta.day)).copied().collect()
+        let lots = self.holders.get(account).map(|holder| holder.lots.iter());
+        lots.into_iter().flatten().filter(|lot| !lot.terms.spendable_on(self.meta.day)).collect()
     }
 
     pub(super) fn plan_hash(&self, hash: Digest) -> Result<Plan, Refusal> {

@@ -69,7 +69,7 @@ impl Ledger {
         }
         self.may_end(&closing.account, closing.forfeit)?;
         let mut postings = Vec::new();
-        give_up(closing.account, holder.lots.as_slice().to_vec(), &mut postings);
+        give_up(closing.account, holder.lots.iter().collect(), &mut postings);
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
@@ -123,7 +123,7 @@ impl Ledger {
             postings.push(out);
             postings.push(Posting::Lots { holder: share.heir, side: Side::Credit, lots });
         }
-        give_up(estate.account, left.as_slice().to_vec(), &mut postings);
+        give_up(estate.account, left.iter().collect(), &mut postings);
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 

@@ -119,7 +119,7 @@ impl Ledger {
     /// Whether lots lapsed that are not swept yet.
     #[must_use]
     pub fn lapse_due(&self) -> bool {
-        self.expiring.keys().next().is_some_and(|day| *day < self.meta.day)
+        self.expiring.iter().next().is_some_and(|((day, _), ())| *day < self.meta.day)
     }
 
     /// Another town, as the directory names it.

@@ -4,6 +4,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
+use core::convert::Infallible;
 use minicbor::{Decode, Encode};
 
 use super::Ledger;
@@ -15,9 +16,10 @@ use crate::{
     date::{BusinessDate, FiscalYear, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
+    few::Few,
     hashed::Hashed,
     id::{AccountId, CompanyId, EntryIndex, Generation, MerchantId, ProgrammeId, TownId},
-    lot::{Lot, LotTerms, Lots},
+    lot::{Lot, Lots},
     points::Points,
     signature::PublicKey,
     terms::TownTerms,
@@ -154,7 +156,7 @@ pub struct Converted {
 pub struct Grants {
     /// Sums.
     #[n(0)]
-    pub sums: BTreeMap<(ProgrammeId, FiscalYear), Points>,
+    pub sums: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
 /// A grant that waits for its second officer.
@@ -291,7 +293,7 @@ impl Ledger {
                     meta,
                     terms,
                     $($section: Hashed::default(),)*
-                    expiring: BTreeMap::new(),
+                    expiring: Hashed::default(),
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
@@ -320,16 +322,68 @@ impl Ledger {
         self.hashed.filter(|(at, _)| *at == index).map(|(_, hash)| hash)
     }
 
+    /// Hashes some of what changed, so that [`Ledger::hash`] has less to do; how many buckets.
+    pub fn hash_some(&mut self, at_most: usize) -> usize {
+        let mut left = at_most;
+        macro_rules! some {
+            ($($section:ident),*) => {
+                $( left = left.saturating_sub(self.$section.hash_some(left)); )*
+            };
+        }
+        sections!(some);
+        at_most.saturating_sub(left)
+    }
+
+    /// How many buckets changed since they were hashed: the work that [`Ledger::hash`] has.
+    #[must_use]
+    pub const fn unhashed(&self) -> usize {
+        let mut sum = 0_usize;
+        macro_rules! add {
+            ($($section:ident),*) => {
+                $( sum = sum.saturating_add(self.$section.unhashed()); )*
+            };
+        }
+        sections!(add);
+        sum
+    }
+
+    /// The state as it stands, to be written while this ledger goes on. Cheap: the two share what
+    /// does not change.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen {
+        macro_rules! share {
+            ($($section:ident),*) => {
+                Self {
+                    $($section: self.$section.clone(),)*
+                    ..Self::empty(self.meta.clone(), self.terms)
+                }
+            };
+        }
+        Frozen(sections!(share))
+    }
+
     /// The whole state as bytes.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = codec::encode(&self.meta);
-        codec::encode_into(&self.terms, &mut bytes);
-        macro_rules! write {
-            ($($section:ident),*) => { $( codec::encode_into(&self.$section, &mut bytes); )* };
-        }
-        sections!(write);
+        let mut bytes = Vec::new();
+        let mut append = |part: &[u8]| {
+            bytes.extend((part.len() as u64).to_be_bytes());
+            bytes.extend(part);
+            Ok(())
+        };
+        let Ok(()): Result<(), Infallible> = self.write_parts(&mut append);
         bytes
+    }
+
+    fn write_parts<E>(&self, write: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut head = codec::encode(&self.meta);
+        codec::encode_into(&self.terms, &mut head);
+        write(&head)?;
+        macro_rules! write_sections {
+            ($($section:ident),*) => { $( self.$section.write_parts(write)?; )* };
+        }
+        sections!(write_sections);
+        Ok(())
     }
 
     /// Reads a snapshot. Whether it is the right one, its [`Ledger::hash`] tells.
@@ -337,17 +391,36 @@ impl Ledger {
     /// # Errors
     /// [`Malformed`] for bytes that are no snapshot.
     pub fn from_snapshot(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut decoder = minicbor::Decoder::new(bytes);
-        let mut read = || -> Result<Self, minicbor::decode::Error> {
-            let mut ledger = Self::empty(decoder.decode()?, decoder.decode()?);
-            macro_rules! read {
-                ($($section:ident),*) => { $( ledger.$section = decoder.decode()?; )* };
-            }
-            sections!(read);
-            Ok(ledger)
+        let mut rest = bytes;
+        let mut next = || {
+            let (length, behind) = rest.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+            let (part, behind) = behind.split_at_checked(length)?;
+            rest = behind;
+            Some(part)
         };
-        let mut ledger = read().map_err(|_| Malformed::Form)?;
-        if decoder.position() != bytes.len() {
+        Self::from_parts(&mut next)
+    }
+
+    /// Reads a snapshot from its parts, as [`Frozen::write_parts`] gave them.
+    ///
+    /// # Errors
+    /// [`Malformed`] for parts that are no snapshot, or a part too many.
+    pub fn from_parts<B: AsRef<[u8]>>(
+        read: &mut impl FnMut() -> Option<B>,
+    ) -> Result<Self, Malformed> {
+        let head = read().ok_or(Malformed::Form)?;
+        let mut decoder = minicbor::Decoder::new(head.as_ref());
+        let mut begin = || Ok(Self::empty(decoder.decode()?, decoder.decode()?));
+        let mut ledger = begin().map_err(|_: minicbor::decode::Error| Malformed::Form)?;
+        if decoder.position() != head.as_ref().len() {
+            return Err(Malformed::Form);
+        }
+        macro_rules! read_sections {
+            ($($section:ident),*) => { $( ledger.$section = Hashed::read_parts(read)?; )* };
+        }
+        sections!(read_sections);
+        if read().is_some() {
             return Err(Malformed::Form);
         }
         ledger.derive();
@@ -357,8 +430,8 @@ impl Ledger {
     /// Makes what is derived from the rest.
     fn derive(&mut self) {
         for (account, holder) in self.holders.iter() {
-            for lot in holder.lots.as_slice() {
-                expire_at(&mut self.expiring, &lot.terms, *account);
+            if let Some(day) = holder.lots.first_expiry() {
+                self.expiring.insert((day, *account), ());
             }
         }
         let waiting = self.conversions.iter();
@@ -370,13 +443,22 @@ impl Ledger {
     }
 }
 
-/// Notes that an account holds lots that expire on a day.
-pub(super) fn expire_at(
-    expiring: &mut BTreeMap<BusinessDate, BTreeSet<AccountId>>,
-    terms: &LotTerms,
-    account: AccountId,
-) {
-    if terms.expires < BusinessDate::LAST {
-        expiring.entry(terms.expires).or_default().insert(account);
+/// The state at one index.
+#[derive(Debug)]
+pub struct Frozen(Ledger);
+
+impl Frozen {
+    /// The index of the entry behind the state.
+    #[must_use]
+    pub const fn next(&self) -> EntryIndex {
+        self.0.meta.next
+    }
+
+    /// Writes a snapshot in parts of bounded size, for [`Ledger::from_parts`].
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn write_parts<E>(&self, write: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.0.write_parts(write)
     }
 }

@@ -110,8 +110,8 @@ impl Ledger {
 
     fn movable_by(&self, account: &crate::id::AccountId, agreement: &Agreement) -> Points {
         let today = self.meta.day;
-        let lots = self.holders.get(account).map_or(&[][..], |holder| holder.lots.as_slice());
-        let movable = lots.iter().filter(|lot| {
+        let lots = self.holders.get(account).map(|holder| holder.lots.iter());
+        let movable = lots.into_iter().flatten().filter(|lot| {
             lot.terms.spendable_on(today) && agreement.movable.allows(&lot.terms.origin.birth())
         });
         Points::sum(movable.map(|lot| lot.points)).unwrap_or(Points::MAX)

@@ -51,7 +51,7 @@ fn lots_merge_only_if_all_but_the_points_are_equal() {
     assert_eq!(lots.add(lot(terms("2027-03-31"), 5)), Added::Done);
     let used = LotTerms { grace: Grace::Used, ..terms("2027-03-31") };
     assert_eq!(lots.add(lot(used, 1)), Added::Done);
-    assert_eq!(lots.as_slice(), [lot(terms("2027-03-31"), 15), lot(used, 1)]);
+    assert_eq!(lots.iter().collect::<Vec<_>>(), [lot(terms("2027-03-31"), 15), lot(used, 1)]);
 }
 
 #[test]
@@ -86,4 +86,51 @@ fn an_account_is_full_at_its_limit_of_lots_but_takes_what_merges() {
     assert!(lots.full_for(&terms("2026-12-31"), today));
     assert!(!lots.full_for(&terms("2027-01-01"), today));
     assert!(!lots.full_for(&terms("2026-12-31"), day("2027-01-02")));
+}
+
+#[test]
+fn lots_are_the_same_out_of_their_bytes() {
+    let mut all = Vec::new();
+    let births = [
+        Birth::Administrative(ProgrammeId(0)),
+        Birth::Administrative(ProgrammeId(u32::MAX)),
+        Birth::Reward(300),
+        Birth::Converted("jal".parse().unwrap()),
+        Birth::Converted("abcdefghijklmnop".parse().unwrap()),
+    ];
+    for birth in births {
+        let last = "102016".parse().unwrap();
+        for origin in [Origin::Here(birth), Origin::Moved { last, first: birth }] {
+            for issuer in [Issuer::Town, Issuer::Other] {
+                for paid in [Paid::Yes, Paid::No] {
+                    for grace in [Grace::May, Grace::None, Grace::Used] {
+                        for expires in [day("1970-01-01"), day("2027-03-31"), BusinessDate::LAST] {
+                            let earned = day("2026-11-24");
+                            all.push(LotTerms { origin, issuer, paid, earned, expires, grace });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let counts = [1, 127, 128, 65_536, Points::MAX.get()].map(|n| Points::new(n).unwrap());
+    for points in counts {
+        for terms in &all {
+            let one = Lot { terms: *terms, points };
+            let packed = Packed::of(&[one, one]);
+            assert!(packed.iter().eq([one, one]));
+        }
+    }
+    all.sort();
+    let mut lots = Lots::default();
+    for terms in all.iter().rev() {
+        assert_eq!(lots.add(lot(*terms, 3)), Added::Done);
+    }
+    assert!(lots.iter().map(|lot| lot.terms).eq(all.iter().copied()));
+    let read: Lots = crate::codec::decode(&crate::codec::encode(&lots)).unwrap();
+    assert_eq!(read, lots);
+    for terms in &all {
+        assert_eq!(lots.remove(lot(*terms, 3)), Some(()));
+    }
+    assert_eq!(lots, Lots::EMPTY);
 }

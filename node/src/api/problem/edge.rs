@@ -67,6 +67,8 @@ pub enum EdgeProblem {
     ReadOnlyRecovery,
     /// The disk is nearly full; nothing is written.
     StorageFull,
+    /// No font is there to print with.
+    PrintFontMissing,
     /// The node is shutting down; this request was not begun.
     Stopping,
     /// No answer in time; whether it was done is not known yet.
@@ -75,7 +77,7 @@ pub enum EdgeProblem {
 
 impl EdgeProblem {
     /// Every problem, in the order of its status.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::MalformedJson,
         Self::DuplicateKey,
         Self::UnknownField,
@@ -107,6 +109,7 @@ impl EdgeProblem {
         Self::ClockDoubtful,
         Self::ReadOnlyRecovery,
         Self::StorageFull,
+        Self::PrintFontMissing,
         Self::Stopping,
         Self::TimeoutUnknown,
     ];
@@ -363,6 +366,17 @@ impl EdgeProblem {
                     "運用担当者に連絡してください。",
                 ],
                 ["Writing has stopped because storage is nearly full.", "Tell the operator."],
+            ),
+            Self::PrintFontMissing => line(
+                ("print_font_missing", 503),
+                [
+                    "印刷用の書体がないため、印刷できません。",
+                    "fonts-ipaexfontを入れるか、設定ファイルの[print]のfontに書体のファイルを書くよう、運用担当者に頼んでください。",
+                ],
+                [
+                    "There is no font to print with.",
+                    "Ask the operator to install Debian's package fonts-ipaexfont, or to name a font file in [print] font of the node's configuration.",
+                ],
             ),
             Self::Stopping => line(
                 ("stopping", 503),

@@ -1,6 +1,6 @@
 //! A town with a real engine in a temporary folder, and a browser of few words.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::{
     Router,
@@ -44,6 +44,7 @@ use crate::{
     page,
     password::{self, PasswordOf, PasswordPool},
     person::People,
+    print::{FONT_DEFAULT, Printer},
     session::CookieTransport,
     staff::{Staff, sign_in::SignIn},
     town::{Assembly, Town, TownName},
@@ -111,6 +112,7 @@ impl Stage {
                 let key = SigningKey::from_seed(&[2; 32]);
                 Seal { key: key.public(), signature: key.sign(Domain::Agreement, bytes) }
             }),
+            printer: Printer::new(Path::new(FONT_DEFAULT)),
         });
         // As on the public listener, where the pages stand beside the API.
         let public = resident::routes().merge(log::public_routes()).merge(page::routes());

@@ -31,14 +31,14 @@ fn worked_example_one_a_refund_after_expiry_gets_grace() {
     let (mut desk, resident) = example_one();
     desk.on("2026-12-20");
     let payment = desk.pay(resident, 450).unwrap();
-    let lots = desk.ledger.holder(&resident).unwrap().lots.as_slice().to_vec();
+    let lots = desk.ledger.holder(&resident).unwrap().lots.iter().collect::<alloc::vec::Vec<_>>();
     assert_eq!(lots.len(), 1);
     assert_eq!((lots[0].points.get(), lots[0].terms.expires), (350, day("2027-03-31")));
     assert_eq!(desk.book(Account::Merchant(SHOP)), 450);
 
     desk.on("2027-01-10").sweep();
     desk.refund(payment, 400).unwrap();
-    let lots = desk.ledger.holder(&resident).unwrap().lots.as_slice().to_vec();
+    let lots = desk.ledger.holder(&resident).unwrap().lots.iter().collect::<alloc::vec::Vec<_>>();
     assert_eq!(lots.len(), 2);
     assert_eq!((lots[0].points.get(), lots[0].terms.expires), (250, day("2027-01-24")));
     assert_eq!(lots[0].terms.grace, Grace::Used);
@@ -105,10 +105,10 @@ fn partial_refunds_bring_back_the_last_taken_first_and_never_more_than_was_paid(
     let (mut desk, resident) = example_one();
     let payment = desk.pay(resident, 450).unwrap();
     desk.refund(payment, 100).unwrap();
-    let lots = desk.ledger.holder(&resident).unwrap().lots.as_slice().to_vec();
+    let lots = desk.ledger.holder(&resident).unwrap().lots.iter().collect::<alloc::vec::Vec<_>>();
     assert_eq!(lots.iter().map(|lot| lot.points.get()).collect::<alloc::vec::Vec<_>>(), [450]);
     desk.refund(payment, 100).unwrap();
-    let lots = desk.ledger.holder(&resident).unwrap().lots.as_slice().to_vec();
+    let lots = desk.ledger.holder(&resident).unwrap().lots.iter().collect::<alloc::vec::Vec<_>>();
     assert_eq!(lots.iter().map(|lot| lot.points.get()).collect::<alloc::vec::Vec<_>>(), [50, 500]);
     assert_eq!(desk.refund(payment, 251), Err(Refusal::OverRefunded { left: p(250) }));
     assert_eq!(desk.void(payment), Err(Refusal::PartlyRefunded));

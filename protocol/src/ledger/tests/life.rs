@@ -83,7 +83,7 @@ impl Desk {
     }
 
     pub(crate) fn lots(&self, account: &AccountId) -> Vec<Lot> {
-        self.ledger.holder(account).unwrap().lots.as_slice().to_vec()
+        self.ledger.holder(account).unwrap().lots.iter().collect()
     }
 }
 

@@ -210,11 +210,11 @@ impl Pair {
     }
 
     pub(crate) fn lots_at_b(&self) -> Vec<crate::lot::Lot> {
-        self.b.ledger.holder(&self.at_b).unwrap().lots.as_slice().to_vec()
+        self.b.ledger.holder(&self.at_b).unwrap().lots.iter().collect::<Vec<_>>()
     }
 
     pub(crate) fn lots_at_a(&self) -> Vec<crate::lot::Lot> {
-        self.a.ledger.holder(&self.at_a).unwrap().lots.as_slice().to_vec()
+        self.a.ledger.holder(&self.at_a).unwrap().lots.iter().collect::<Vec<_>>()
     }
 }
 

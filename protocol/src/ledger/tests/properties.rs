@@ -230,7 +230,7 @@ impl Both {
         assert!(self.model.adds_up(), "the model itself");
         assert!(self.desk.ledger.trial().balances());
         for (who, account) in self.accounts.iter().enumerate() {
-            let lots = self.desk.ledger.holder(account).unwrap().lots.as_slice();
+            let lots = self.desk.ledger.holder(account).unwrap().lots.iter().collect::<Vec<_>>();
             assert!(lots.windows(2).all(|pair| pair[0].terms < pair[1].terms), "sorted");
             assert!(lots.iter().all(|lot| !lot.points.is_zero()));
             let held: Vec<_> = lots
