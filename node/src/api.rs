@@ -31,6 +31,8 @@ pub mod preview;
 // Printed tickets.
 
 // Orders and pledges.
+pub mod order;
+pub mod site;
 
 // Payout.
 

@@ -139,7 +139,8 @@ impl Index {
                 Ok(None)
             }
             Command::Convert(signed, _) => {
-                let found = self.links.get(place(&signed.statement.company, &signed.statement.link))?;
+                let found =
+                    self.links.get(place(&signed.statement.company, &signed.statement.link))?;
                 Ok(found.and_then(|bytes| bytes.as_ref().try_into().ok()).map(AccountId))
             }
             _ => Ok(None),

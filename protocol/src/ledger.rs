@@ -32,6 +32,9 @@ mod life;
 // Printed tickets.
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
 
@@ -40,9 +43,11 @@ mod life;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
-pub use code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
+pub use campaign::Campaign;
 pub use check::Checked;
+pub use code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use conversion::conversion_id;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
@@ -56,7 +61,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -64,8 +69,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, HoldId, MerchantId, PaymentId,
+        ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -131,6 +136,12 @@ pub struct Ledger {
     // Printed tickets.
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
 
@@ -144,6 +155,7 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -334,7 +346,15 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
 
             // Moving in.
@@ -441,7 +461,21 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
 
             // Moving in.

@@ -43,6 +43,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
     }
 }
 
+/// A body with the headers it came under, read before it is known to be JSON.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The bytes, as they were sent.
+    pub bytes: Bytes,
+}
+
 /// Takes `application/json`, also with `charset=utf-8`, and nothing else.
 ///
 /// # Errors

@@ -290,6 +290,20 @@ async fn refund(
     Ok(Done::over(&committed, answer))
 }
 
+/// Points of an entry that lapsed as they came back.
+pub(super) fn lapsed_in(outcome: &Outcome) -> Points {
+    use jichi_protocol::{
+        account::{Account, Side},
+        posting::Posting,
+    };
+    let Outcome::Done(effect) = outcome else { return Points::ZERO };
+    let lapsed = effect.postings.as_slice().iter().filter_map(|posting| match posting {
+        Posting::Book { account: Account::Lapsed(_), side: Side::Credit, points } => Some(*points),
+        Posting::Book { .. } | Posting::Lots { .. } => None,
+    });
+    Points::sum(lapsed).unwrap_or(Points::MAX)
+}
+
 #[derive(Serialize)]
 struct OperationAnswer {
     kind: &'static str,
@@ -347,6 +361,6 @@ fn payment_id(text: &str) -> Result<PaymentId, Problem> {
     text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("payment"))
 }
 
-fn signature(text: &str) -> Result<Signature, Problem> {
+pub(super) fn signature(text: &str) -> Result<Signature, Problem> {
     text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("signature"))
 }

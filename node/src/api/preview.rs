@@ -35,7 +35,8 @@ pub(super) async fn payment(
     StrictJson(body): StrictJson<PaymentBody>,
 ) -> Result<Response, NoEntry> {
     let intent = body.intent(town.id(), key)?;
-    let proof = town.proof(&intent.proof, clock::monotonic()).ok_or(EdgeProblem::Unauthenticated)?;
+    let proof =
+        town.proof(&intent.proof, clock::monotonic()).ok_or(EdgeProblem::Unauthenticated)?;
     if proof.terminal != intent.terminal {
         return Err(EdgeProblem::Unauthenticated.into());
     }

@@ -208,9 +208,7 @@ impl Line {
     fn of(line: &view::Line) -> Self {
         let (ins, outs) = (grouped(line.points_in.into()), grouped(line.points_out.into()));
         let moved = match (line.points_in, line.points_out) {
-            (0, 0) if line.points_waiting > 0 => {
-                Moved::Waits(grouped(line.points_waiting.into()))
-            }
+            (0, 0) if line.points_waiting > 0 => Moved::Waits(grouped(line.points_waiting.into())),
             (0, 0) => Moved::Nothing,
             (_, 0) => Moved::In(ins),
             (0, _) => Moved::Out(outs),

@@ -55,6 +55,15 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("Erase", "個人情報の消去", "personal data erased"),
     ("SetLegalHold", "情報の保存命令", "legal hold"),
     ("Reissue", "サインインの再発行", "sign-in given anew"),
+    ("SetSite", "注文サイトの登録", "online site"),
+    ("LinkSite", "注文サイトとの連携", "link to an online site"),
+    ("UnlinkSite", "注文サイトとの連携の終了", "end of a link to an online site"),
+    ("Hold", "注文・応援によるポイントの確保", "points held for an order or a pledge"),
+    ("Capture", "注文・応援の支払確定", "order or pledge paid"),
+    ("Release", "確保の解除", "hold released"),
+    ("RefundCapture", "注文・応援のポイントの返還", "refund of an order or a pledge"),
+    ("CloseCampaign", "応援募集の終了", "end of a campaign"),
+    ("ReturnHolds", "確保したポイントの自動返却", "held points returned by rule"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

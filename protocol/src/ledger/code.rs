@@ -126,4 +126,3 @@ fn as_conversion(statement: &CodeStatement) -> ConversionStatement {
 pub fn code_conversion_id(statement: &CodeStatement) -> ConversionId {
     conversion_id_of(&statement.company, &statement.reference)
 }
-

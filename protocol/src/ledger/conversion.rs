@@ -31,10 +31,7 @@ pub fn conversion_id(statement: &ConversionStatement) -> ConversionId {
 }
 
 /// The id of a conversion, by the company's own name for it.
-pub(super) fn conversion_id_of(
-    company: &CompanyId,
-    reference: &CompanyReference,
-) -> ConversionId {
+pub(super) fn conversion_id_of(company: &CompanyId, reference: &CompanyReference) -> ConversionId {
     let key = [company.as_str().as_bytes(), &[0], reference.as_str().as_bytes()];
     ConversionId::derived("jichi/conversion-id/v1", &key.concat())
 }

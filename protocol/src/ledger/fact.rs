@@ -154,13 +154,20 @@ impl Ledger {
         match (holder.state, change.state) {
             // Ends are for good, and an account that still holds points does not end.
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
-            (HolderState::Open | HolderState::Frozen | HolderState::Deceased, HolderState::Closed) => {
+            (
+                HolderState::Open | HolderState::Frozen | HolderState::Deceased,
+                HolderState::Closed,
+            ) => {
                 let points = self.unassigned_sum(&change.account);
                 if !points.is_zero() {
                     return Err(Refusal::PointsWait { points });
                 }
                 let held = holder.lots.sum();
-                if held.is_zero() { Ok(Plan::FACT) } else { Err(Refusal::BalanceNotDecided { held }) }
+                if held.is_zero() {
+                    Ok(Plan::FACT)
+                } else {
+                    Err(Refusal::BalanceNotDecided { held })
+                }
             }
             (
                 HolderState::Open | HolderState::Frozen | HolderState::Deceased,
@@ -169,7 +176,10 @@ impl Ledger {
         }
     }
 
-    pub(super) fn apply_account_state(&mut self, change: &AccountStateChange) -> Result<(), Broken> {
+    pub(super) fn apply_account_state(
+        &mut self,
+        change: &AccountStateChange,
+    ) -> Result<(), Broken> {
         if change.state == HolderState::Closed {
             return self.apply_closing(change.account);
         }

@@ -46,6 +46,7 @@ impl Ledger {
         let kept = days.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);
         let kept = Time(time.0.saturating_sub(kept));
         self.payments.remove_below(&ClientKey::floor(kept).payment());
+        self.forget_old_holds(time);
     }
 
     pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, Ledger, Plan, lapse};
+use super::{Broken, HoldState, Ledger, Plan, lapse};
 use crate::{
     account::{HolderState, Side},
     command::{
@@ -42,6 +42,13 @@ impl Ledger {
             outgoing.account == *account && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
         });
         let leaving = leaving.map(|(_, outgoing)| outgoing.points);
+        let held = self.holds.iter().filter_map(|(_, hold)| match &hold.state {
+            HoldState::Held(held) if held.account == *account => Some(held.points()),
+            HoldState::Held(_)
+            | HoldState::Captured(_)
+            | HoldState::Released
+            | HoldState::Returned { .. } => None,
+        });
         let pending = [
             Some(self.unassigned_sum(account)),
             Points::sum(leaving),
@@ -50,8 +57,10 @@ impl Ledger {
             // Street cards.
 
             // Orders and pledges.
+            Points::sum(held),
         ];
-        Points::sum(pending.into_iter().map(|sum| sum.unwrap_or(Points::MAX))).unwrap_or(Points::MAX)
+        Points::sum(pending.into_iter().map(|sum| sum.unwrap_or(Points::MAX)))
+            .unwrap_or(Points::MAX)
     }
 
     /// What an account converted, and has chosen no town for.
@@ -119,7 +128,8 @@ impl Ledger {
                 }
                 left.remove(*lot).ok_or(Refusal::TooManyPoints)?;
             }
-            let out = Posting::Lots { holder: estate.account, side: Side::Debit, lots: lots.clone() };
+            let out =
+                Posting::Lots { holder: estate.account, side: Side::Debit, lots: lots.clone() };
             postings.push(out);
             postings.push(Posting::Lots { holder: share.heir, side: Side::Credit, lots });
         }

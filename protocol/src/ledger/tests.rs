@@ -9,6 +9,7 @@ mod examples;
 mod golden;
 mod life;
 mod model;
+mod order;
 mod pair;
 mod properties;
 mod refusals;

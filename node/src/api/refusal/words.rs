@@ -1,6 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod life;
+mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
@@ -14,7 +15,6 @@ pub(super) const WORDS: &[&[Words]] = &[
 
     // Conversions, payments, life of an account.
     life::LIFE,
-
     // Street cards.
 
     // Vouchers.
@@ -22,7 +22,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Printed tickets.
 
     // Orders and pledges.
-
+    orders::ORDERS,
     // Payout.
 
     // Moving in.

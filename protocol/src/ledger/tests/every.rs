@@ -1,6 +1,7 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
 mod life;
+mod orders;
 
 use alloc::{vec, vec::Vec};
 
@@ -260,5 +261,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.sale(account, 10, [5, 5]);
     maker.life();
     maker.jobs(second);
+    maker.orders(account);
     maker.made
 }

@@ -31,10 +31,21 @@ impl Desk {
         amount: u64,
         last: &str,
     ) -> CodeStatement {
-        let ConversionStatement { company, reference, town, amount, catalogue, points, signed, .. } =
-            self.statement(LinkId([0; 16]), amount);
+        let ConversionStatement {
+            company, reference, town, amount, catalogue, points, signed, ..
+        } = self.statement(LinkId([0; 16]), amount);
         let (code, last_day) = (code_hash(&company, code), day(last));
-        CodeStatement { company, reference, town, code, amount, catalogue, points, signed, last_day }
+        CodeStatement {
+            company,
+            reference,
+            town,
+            code,
+            amount,
+            catalogue,
+            points,
+            signed,
+            last_day,
+        }
     }
 
     pub(crate) fn issue_code(&mut self, statement: CodeStatement) -> Result<Entry, Refusal> {
@@ -44,25 +55,25 @@ impl Desk {
         self.keyed(key, Command::IssueCode(SignedCode { statement, signature }, Nothing {}))
     }
 
-    pub(crate) fn enter(&mut self, account: AccountId, code: Digest) -> Result<Entry, Refusal> {
+    pub(crate) fn enters(&mut self, account: AccountId, code: Digest) -> Result<Entry, Refusal> {
         let entered = CodeEntry { account, code, actor: Actor::Holder };
         self.submit(Command::EnterCode(Nothing {}, entered))
     }
 
     /// One officer proposes, another one approves.
     pub(crate) fn by_two(&mut self, command: &Command) -> Result<Entry, Refusal> {
-        let proposal = self.propose(command)?;
-        self.approve(proposal, OfficerId(8))
+        let proposal = self.proposes(command)?;
+        self.approves(proposal, OfficerId(8))
     }
 
-    pub(crate) fn propose(&mut self, command: &Command) -> Result<ProposalId, Refusal> {
+    pub(crate) fn proposes(&mut self, command: &Command) -> Result<ProposalId, Refusal> {
         let key = self.key();
         let proposed = Proposed::of(command, OFFICER);
         self.keyed(Some(OperationKey::Client(key)), Command::Propose(Nothing {}, proposed))?;
         Ok(ProposalId(*key.bytes()))
     }
 
-    pub(crate) fn approve(
+    pub(crate) fn approves(
         &mut self,
         proposal: ProposalId,
         approver: OfficerId,
@@ -72,17 +83,17 @@ impl Desk {
         self.submit(Command::DecideProposal(Nothing {}, decision))
     }
 
-    pub(crate) fn state(&mut self, account: AccountId, state: HolderState) {
+    pub(crate) fn turn_state(&mut self, account: AccountId, state: HolderState) {
         let change = AccountStateChange { account, state, actor: Actor::Officer(OFFICER) };
         self.submit(Command::SetAccountState(Nothing {}, change)).unwrap();
     }
 
-    pub(crate) fn close(&mut self, account: AccountId, forfeit: u32) -> Result<Entry, Refusal> {
+    pub(crate) fn give_up(&mut self, account: AccountId, forfeit: u32) -> Result<Entry, Refusal> {
         let closing = AccountClosing { account, forfeit: p(forfeit), actor: Actor::Holder };
         self.submit(Command::CloseAccount(Nothing {}, closing))
     }
 
-    pub(crate) fn lots(&self, account: &AccountId) -> Vec<Lot> {
+    pub(crate) fn lots_now(&self, account: &AccountId) -> Vec<Lot> {
         self.ledger.holder(account).unwrap().lots.iter().collect()
     }
 }
@@ -110,10 +121,10 @@ fn a_code_works_once_until_its_last_day_and_waits_for_a_town() {
     desk.issue_code(statement.clone()).unwrap();
     assert_eq!(desk.book(Account::Partner(jal())), 0);
     desk.on("2026-12-31");
-    desk.enter(resident, statement.code).unwrap();
+    desk.enters(resident, statement.code).unwrap();
     assert_eq!(desk.book(Account::Partner(jal())), 500);
     assert_eq!(desk.book(Account::Unassigned(jal())), 500);
-    assert_eq!(desk.enter(other, statement.code), Err(Refusal::CodeUsed));
+    assert_eq!(desk.enters(other, statement.code), Err(Refusal::CodeUsed));
     // The fourteen days count from the entry, and so does the expiry.
     let (_, waits) = desk.ledger.conversions_of(&resident).next().unwrap();
     assert_eq!((waits.last_day, waits.lot.terms.earned), (day("2027-01-14"), day("2026-12-31")));
@@ -123,8 +134,8 @@ fn a_code_works_once_until_its_last_day_and_waits_for_a_town() {
     desk.issue_code(late.clone()).unwrap();
     desk.on("2027-02-01");
     let last = day("2027-01-31");
-    assert_eq!(desk.enter(other, late.code), Err(Refusal::CodeExpired { last }));
-    assert_eq!(desk.enter(other, Digest([9; 32])), Err(Refusal::UnknownCode));
+    assert_eq!(desk.enters(other, late.code), Err(Refusal::CodeExpired { last }));
+    assert_eq!(desk.enters(other, Digest([9; 32])), Err(Refusal::UnknownCode));
     desk.replays();
 }
 
@@ -138,13 +149,10 @@ fn codes_and_linked_conversions_share_the_companys_limits() {
     let statement = desk.code_statement(&a_code(1), 1_200, "2026-12-31");
     desk.issue_code(statement.clone()).unwrap();
     let left = CompanyPoints(1_000);
-    assert_eq!(
-        desk.enter(resident, statement.code),
-        Err(Refusal::OverDailyConversion { left })
-    );
+    assert_eq!(desk.enters(resident, statement.code), Err(Refusal::OverDailyConversion { left }));
     let smaller = desk.code_statement(&a_code(2), 1_000, "2026-12-31");
     desk.issue_code(smaller.clone()).unwrap();
-    desk.enter(resident, smaller.code).unwrap();
+    desk.enters(resident, smaller.code).unwrap();
     desk.replays();
 }
 
@@ -193,7 +201,7 @@ fn converted_points_keep_the_expiry_of_their_conversion_through_the_pick() {
     let conversion = desk.send_conversion(statement).unwrap();
     desk.on("2027-04-08");
     desk.pick(resident, conversion).unwrap();
-    assert_eq!(desk.lots(&resident)[0].terms.expires, day("2027-04-24"));
+    assert_eq!(desk.lots_now(&resident)[0].terms.expires, day("2027-04-24"));
     desk.replays();
 }
 
@@ -205,11 +213,11 @@ fn closing_needs_the_holders_word_for_the_exact_balance() {
     let link = desk.link(resident);
     let statement = desk.statement(link, 1_000);
     let conversion = desk.send_conversion(statement).unwrap();
-    assert_eq!(desk.close(resident, 300), Err(Refusal::PointsWait { points: p(500) }));
+    assert_eq!(desk.give_up(resident, 300), Err(Refusal::PointsWait { points: p(500) }));
     desk.pick(resident, conversion).unwrap();
-    assert_eq!(desk.close(resident, 300), Err(Refusal::BalanceNotDecided { held: p(800) }));
+    assert_eq!(desk.give_up(resident, 300), Err(Refusal::BalanceNotDecided { held: p(800) }));
     let payment = desk.pay(resident, 100).unwrap();
-    desk.close(resident, 700).unwrap();
+    desk.give_up(resident, 700).unwrap();
     assert_eq!(desk.spendable(&resident), 0);
     assert_eq!(desk.book(Account::Lapsed(LapsedKind::Administrative)), 200);
     assert_eq!(desk.book(Account::Lapsed(LapsedKind::Converted)), 500);
@@ -231,8 +239,8 @@ fn a_frozen_account_waits_and_is_closed_at_the_desk_alone() {
     let mut desk = Desk::new("102016", "2026-11-24");
     let resident = desk.resident();
     desk.grant(resident, 300, "a").unwrap();
-    desk.state(resident, HolderState::Frozen);
-    assert_eq!(desk.close(resident, 300), Err(Refusal::AccountFrozen));
+    desk.turn_state(resident, HolderState::Frozen);
+    assert_eq!(desk.give_up(resident, 300), Err(Refusal::AccountFrozen));
     let actor = Actor::Officer(OFFICER);
     let closing = AccountClosing { account: resident, forfeit: p(300), actor };
     desk.submit(Command::CloseAccount(Nothing {}, closing)).unwrap();
@@ -253,14 +261,14 @@ fn heirs_get_what_two_officers_find_and_the_rest_lapses() {
     };
     let shares = vec![share(first, 400), share(second, 350)];
     assert_eq!(desk.by_two(&estate(shares.clone(), 50)), Err(Refusal::NotDeceased));
-    desk.state(gone, HolderState::Deceased);
+    desk.turn_state(gone, HolderState::Deceased);
     let whole = Err(Refusal::BalanceNotDecided { held: p(800) });
     assert_eq!(desk.by_two(&estate(shares.clone(), 0)), whole);
-    let own = desk.propose(&estate(shares.clone(), 50)).unwrap();
-    assert_eq!(desk.approve(own, OFFICER), Err(Refusal::SameOfficer));
-    desk.approve(own, OfficerId(8)).unwrap();
+    let own = desk.proposes(&estate(shares.clone(), 50)).unwrap();
+    assert_eq!(desk.approves(own, OFFICER), Err(Refusal::SameOfficer));
+    desk.approves(own, OfficerId(8)).unwrap();
     assert_eq!((desk.spendable(&first), desk.spendable(&second)), (400, 350));
-    assert_eq!(desk.lots(&first)[0].terms.expires, day("2026-12-31"));
+    assert_eq!(desk.lots_now(&first)[0].terms.expires, day("2026-12-31"));
     assert_eq!(desk.book(Account::Lapsed(LapsedKind::Converted)), 50);
     assert_eq!(desk.ledger.holder(&gone).unwrap().state, HolderState::Closed);
     desk.replays();
@@ -275,7 +283,7 @@ fn a_town_may_let_a_deceased_persons_points_lapse() {
         by_officer(),
     ));
     desk.grant(gone, 300, "a").unwrap();
-    desk.state(gone, HolderState::Deceased);
+    desk.turn_state(gone, HolderState::Deceased);
     assert_eq!(desk.grant(gone, 1, "b"), Err(Refusal::AccountDeceased));
     let shares = vec![Share { heir, points: p(300) }];
     let estate = |shares, forfeit| {
@@ -292,7 +300,7 @@ fn a_correction_moves_whole_lots_and_only_what_differs_stands_in_the_books() {
     let mut desk = Desk::new("102016", "2026-11-24");
     let (wrong, right) = (desk.resident(), desk.resident());
     desk.grant(wrong, 600, "a").unwrap();
-    let lots = desk.lots(&wrong);
+    let lots = desk.lots_now(&wrong);
     let moved = correction(vec![
         leg(wrong, Direction::Out, lots.clone()),
         leg(right, Direction::In, lots.clone()),
@@ -321,12 +329,12 @@ fn a_proposal_that_no_longer_fits_is_refused_at_the_second_officers_word() {
     let mut desk = Desk::new("102016", "2026-11-24");
     let resident = desk.resident();
     desk.grant(resident, 600, "a").unwrap();
-    let lots = desk.lots(&resident);
+    let lots = desk.lots_now(&resident);
     let out = correction(vec![leg(resident, Direction::Out, lots)]);
-    let proposal = desk.propose(&out).unwrap();
+    let proposal = desk.proposes(&out).unwrap();
     assert_eq!(desk.ledger.proposed().count(), 1);
     desk.pay(resident, 1).unwrap();
-    assert_eq!(desk.approve(proposal, OfficerId(8)), Err(Refusal::LotsNotHeld));
+    assert_eq!(desk.approves(proposal, OfficerId(8)), Err(Refusal::LotsNotHeld));
     let verdict = Verdict::Reject;
     let decision = ProposalDecision { proposal, verdict, approver: OFFICER };
     desk.submit(Command::DecideProposal(Nothing {}, decision)).unwrap();
@@ -361,7 +369,7 @@ fn data_are_erased_behind_their_retention_and_never_under_a_legal_hold() {
     let account = desk.resident();
     let erase = |reason| Command::Erase(Nothing {}, Erasure { accounts: vec![account], reason });
     assert_eq!(desk.by_two(&erase(ErasureReason::Asked)), Err(Refusal::AccountNotEnded));
-    desk.close(account, 0).unwrap();
+    desk.give_up(account, 0).unwrap();
     let hold = |hold| {
         let change = LegalHoldChange { account, hold, officer: OFFICER };
         Command::SetLegalHold(Nothing {}, change)
@@ -412,8 +420,7 @@ fn a_void_behind_midnight_comes_back_with_grace_and_leaves_the_new_days_limit() 
     let mut desk = Desk::new("452025", "2026-12-31");
     let name = "観音さくらの里 宴会".parse().unwrap();
     let day_close = Some(300);
-    let onsen =
-        MerchantSetting { day_close, ..MerchantSetting::plain(SHOP, name, InUse::Active) };
+    let onsen = MerchantSetting { day_close, ..MerchantSetting::plain(SHOP, name, InUse::Active) };
     desk.fact(Command::SetMerchant(onsen, by_officer()));
     desk.programme(|programme| programme.expiry = ExpiryRule::On(day("2026-12-31")));
     let resident = desk.resident();
@@ -426,7 +433,7 @@ fn a_void_behind_midnight_comes_back_with_grace_and_leaves_the_new_days_limit() 
     };
     assert_eq!((seen.back.get(), seen.lapses.get()), (300, 0));
     desk.void(payment).unwrap();
-    let lots = desk.lots(&resident);
+    let lots = desk.lots_now(&resident);
     let graced = lots.iter().find(|lot| lot.terms.grace == Grace::Used).unwrap();
     assert_eq!((graced.points.get(), graced.terms.expires), (300, day("2027-01-15")));
     assert_eq!(desk.book(Account::Merchant(SHOP)), 0);

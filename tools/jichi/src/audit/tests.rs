@@ -125,8 +125,7 @@ impl Town {
 
     fn live_a_day(&mut self, engine: &Engine) -> AccountId {
         let by = || ByOfficer { officer: OFFICER };
-        let setting =
-            MerchantSetting::plain(SHOP, "店".parse().unwrap(), InUse::Active);
+        let setting = MerchantSetting::plain(SHOP, "店".parse().unwrap(), InUse::Active);
         submit(engine, None, Command::SetMerchant(setting, by()));
         let setting = TerminalSetting {
             terminal: TILL,

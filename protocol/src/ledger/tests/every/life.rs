@@ -2,7 +2,10 @@
 
 use alloc::vec;
 
-use super::{super::life::{a_code, correction, leg}, *};
+use super::{
+    super::life::{a_code, correction, leg},
+    *,
+};
 use crate::{
     intent::{CodeStatement, code_hash},
     points::Points,
@@ -46,7 +49,8 @@ impl Maker<'_> {
         let died = AccountStateChange { account: first, state, actor };
         self.add(Command::SetAccountState(Nothing {}, died));
         let shares = vec![Share { heir: third, points: p(30) }];
-        let estate = |forfeit| Estate { account: first, shares: shares.clone(), forfeit: p(forfeit) };
+        let estate =
+            |forfeit| Estate { account: first, shares: shares.clone(), forfeit: p(forfeit) };
         self.two(&Command::SettleEstate(Nothing {}, estate(9)));
         self.two(&Command::SettleEstate(Nothing {}, estate(10)));
         self.add(closing(third, 30));

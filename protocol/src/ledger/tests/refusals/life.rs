@@ -46,12 +46,12 @@ pub(super) fn code() -> Ladder {
     desk.issue_code(statement.clone()).unwrap();
     statement.reference = "code-4".parse().unwrap();
     ladder.step(desk.issue_code(statement.clone()));
-    ladder.step(desk.enter(AccountId([9; 16]), word("none")));
-    ladder.step(desk.enter(resident, word("none")));
-    ladder.step(desk.enter(resident, statement.code));
+    ladder.step(desk.enters(AccountId([9; 16]), word("none")));
+    ladder.step(desk.enters(resident, word("none")));
+    ladder.step(desk.enters(resident, statement.code));
     desk.link(resident);
-    desk.enter(resident, statement.code).unwrap();
-    ladder.step(desk.enter(resident, statement.code));
+    desk.enters(resident, statement.code).unwrap();
+    ladder.step(desk.enters(resident, statement.code));
     ladder
 }
 
@@ -66,9 +66,9 @@ pub(super) fn life() -> Ladder {
     let link = desk.link(resident);
     let statement = desk.statement(link, 1_000);
     let waits = desk.send_conversion(statement).unwrap();
-    ladder.step(desk.close(resident, 0));
+    ladder.step(desk.give_up(resident, 0));
     desk.pick(resident, waits).unwrap();
-    ladder.step(desk.close(resident, 0));
+    ladder.step(desk.give_up(resident, 0));
     let estate = |points| {
         let shares = vec![Share { heir, points: p(points) }];
         let estate = Estate { account: resident, shares, forfeit: p(0) };
@@ -79,14 +79,14 @@ pub(super) fn life() -> Ladder {
     let nobody = TownTerms { heirs: Some(Heirs::None), ..TownTerms::DEFAULT };
     desk.fact(Command::SetTerms(nobody, by_officer()));
     ladder.step(desk.by_two(&estate(800)));
-    let lots: Vec<Lot> = desk.lots(&resident);
+    let lots: Vec<Lot> = desk.lots_now(&resident);
     ladder.step(desk.by_two(&correction(vec![leg(heir, Direction::Out, lots)])));
     let erase = |reason| {
         let accounts = vec![heir];
         Command::Erase(Nothing {}, Erasure { accounts, reason })
     };
     ladder.step(desk.by_two(&erase(ErasureReason::RetentionOver)));
-    desk.close(heir, 0).unwrap();
+    desk.give_up(heir, 0).unwrap();
     let hold = |hold| {
         let change = LegalHoldChange { account: heir, hold, officer: OFFICER };
         Command::SetLegalHold(Nothing {}, change)
