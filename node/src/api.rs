@@ -35,5 +35,6 @@ pub mod order;
 pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.

@@ -178,6 +178,7 @@ async fn serve_town(
     let staff = staff.merge(api::site::staff_routes());
 
     // Payout.
+    let staff = staff.merge(api::payout::routes());
 
     // Moving in.
     let mut bound = Vec::new();

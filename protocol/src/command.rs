@@ -4,6 +4,7 @@
 mod company;
 mod fact;
 mod life;
+mod payout;
 mod order;
 mod points;
 mod proposed;
@@ -26,6 +27,9 @@ pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
+pub use payout::{
+    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
@@ -36,10 +40,12 @@ pub use till::TillSigned;
 
 use crate::{
     agreement::SignedAgreement,
+    calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
+    payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
 };
@@ -292,6 +298,24 @@ commands! {
     108 ReturnHolds(DayTurn, Nothing): Rule,
 
     // Payout: 110 to 119.
+    /// The days off of some years.
+    110 SetHolidays(HolidayTable, ByOfficer): Node,
+    /// How the town pays its shops.
+    111 SetPayoutTerms(PayoutTerms, ByOfficer): Node,
+    /// Closes a period: its shops follow in slices.
+    112 CloseRun(RunClosing, ByOfficer): Node,
+    /// A step of a run: checked, handed over, paid.
+    113 MarkRun(RunMark, ByOfficer): Node,
+    /// The next shops of a run.
+    114 SliceRun(RunSlice, Nothing): Rule,
+    /// A bank transfer came back.
+    115 ReturnTransfer(TransferReturned, ByOfficer): Node,
+    /// A bank transfer that came back was made again.
+    116 RepeatTransfer(TransferAgain, ByOfficer): Node,
+    /// Where a sum stands in the town's budget.
+    117 SetBudgetLine(BudgetLine, ByOfficer): Node,
+    /// A shop's bank account, which stands in the vault.
+    118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
 }
@@ -368,7 +392,9 @@ impl Command {
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
-            Self::SettleEstate(..) | Self::Correct(..) | Self::Erase(..) // Moving in.
+            Self::SettleEstate(..) | Self::Correct(..) | Self::Erase(..)
+            // Payout.
+            | Self::SetBank(..) // Moving in.
         )
     }
 

@@ -164,6 +164,9 @@ pub enum JobKind {
     #[n(25)]
     ReturnHolds,
     // Payout: 30 to 34.
+    /// Closes or pays the next shops of a run.
+    #[n(30)]
+    PayoutRun,
 }
 
 /// The key of an operation. The same key with the same content gives the first answer again.

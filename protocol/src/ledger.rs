@@ -37,6 +37,7 @@ mod hold;
 mod order;
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -49,6 +50,7 @@ pub use code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use conversion::conversion_id;
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
+pub use payout::NextRun;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
@@ -144,6 +146,15 @@ pub struct Ledger {
     campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
+    /// Days off, by year.
+    days_off: Hashed<crate::calendar::CalendarYear, crate::calendar::DaysOff>,
+    payout_terms: Hashed<crate::payout::Only, crate::payout::PayoutTerms>,
+    /// Runs that were closed.
+    runs: Hashed<crate::id::RunId, crate::payout::Run>,
+    statements: Hashed<crate::payout::StatementKey, crate::payout::Statement>,
+    budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
+    /// Where in the vault a shop's bank account stands.
+    banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
 
@@ -356,7 +367,15 @@ impl Ledger {
             Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
-
+            Command::SetHolidays(table, _) => Self::plan_holidays(table),
+            Command::SetPayoutTerms(terms, _) => Self::plan_payout_terms(terms),
+            Command::CloseRun(closing, _) => self.plan_run(time, closing),
+            Command::MarkRun(mark, by) => self.plan_run_mark(mark, by.officer),
+            Command::SliceRun(slice, _) => self.plan_run_slice(slice.run),
+            Command::ReturnTransfer(returned, _) => self.plan_transfer_back(returned),
+            Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
+            Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
+            Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
         }
     }
@@ -477,8 +496,23 @@ impl Ledger {
             Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
-
-            // Moving in.
+            Command::SetHolidays(table, _) => self.apply_holidays(table),
+            Command::SetPayoutTerms(terms, _) => {
+                self.payout_terms.insert(crate::payout::Only {}, terms.clone());
+            }
+            Command::CloseRun(closing, by) => self.apply_run(closing, by.officer)?,
+            Command::MarkRun(mark, by) => self.apply_run_mark(mark, by.officer)?,
+            Command::SliceRun(slice, _) => self.apply_run_slice(slice.run, effect)?,
+            Command::ReturnTransfer(returned, by) => {
+                self.apply_transfer_back(returned, by.officer)?;
+            }
+            Command::RepeatTransfer(again, by) => self.apply_transfer_again(again, by.officer)?,
+            Command::SetBudgetLine(line, _) => {
+                self.budget_lines.insert(line.purse, line.clone());
+            }
+            Command::SetBank(setting, _) => {
+                self.banks.insert(setting.merchant, setting.clone());
+            } // Moving in.
         }
         Ok(())
     }
@@ -553,4 +587,4 @@ fn company_key(company: &str, reference: &str) -> Digest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -236,6 +236,22 @@ refusals! {
     194 NotCaptured final "not_captured",
 
     // Payout: 200 to 219.
+    /// The days off of this year are not entered yet.
+    200 DaysOffMissing { 0 year: u32 } final "days_off_missing",
+    /// The next run ends on another day: runs are closed in order, cut by the cycle.
+    201 NotTheNextRun { 0 last: BusinessDate } final "not_the_next_run",
+    /// A shop's day close of the period's last day is not over.
+    202 PeriodNotOver { 0 last: BusinessDate } final "period_not_over",
+    /// A run is being closed or marked as paid, shop by shop.
+    203 RunAtWork retry "run_at_work",
+    /// No such run.
+    204 UnknownRun retry "unknown_run",
+    /// The run is in another state than this step begins from.
+    205 WrongRunState final "wrong_run_state",
+    /// The run has no statement of this shop.
+    206 UnknownStatement retry "unknown_statement",
+    /// The statement is in another state than this step begins from.
+    207 WrongStatementState final "wrong_statement_state",
 
     // Moving in: 220 to 229.
 }

@@ -2,6 +2,7 @@
 
 pub mod company_code;
 mod my_number;
+pub mod day;
 pub mod mykey;
 
 use alloc::string::String;

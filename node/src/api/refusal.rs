@@ -158,7 +158,16 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => None,
         // Payout.
-
+        Refusal::DaysOffMissing { year } => both(format!("{year}年"), format!("{year}")),
+        Refusal::NotTheNextRun { last } => {
+            both(format!("次の期間の末日は{last}"), format!("the next one ends on {last}"))
+        }
+        Refusal::PeriodNotOver { last } => both(format!("末日{last}"), format!("ends on {last}")),
+        Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState
+        | Refusal::UnknownStatement
+        | Refusal::WrongStatementState => None,
         // Moving in.
     }
 }

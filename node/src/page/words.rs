@@ -90,6 +90,7 @@ pub const fn book(account: &Account) -> (&'static str, &'static str) {
         Account::Payable(..) => ("締め済みの未払分", "payable in closed runs"),
         Account::PaidOut(_) => ("支払済み", "paid out"),
         Account::Association(_) => ("商店街団体の付与", "given by associations"),
+        Account::Fee => ("手数料", "fees"),
         Account::Bulk(_) => ("一括付与の処理中", "reserved by bulk grants"),
         Account::Voucher(_) => ("未使用の商品券", "vouchers issued"),
         Account::Ticket => ("未使用のポイント券", "tickets issued"),

@@ -260,6 +260,7 @@ macro_rules! sections {
             , sites, site_links, holds, campaigns
 
             // Payout.
+            , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
         }

@@ -3,7 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 mod corners;
-mod desk;
+pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
@@ -11,6 +11,7 @@ mod life;
 mod model;
 mod order;
 mod pair;
+pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;

@@ -1,6 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod life;
+mod payout;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -24,7 +25,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Orders and pledges.
     orders::ORDERS,
     // Payout.
-
+    payout::PAYOUT,
     // Moving in.
 ];
 

@@ -330,6 +330,24 @@ impl Desk {
         self.keyed(Some(OperationKey::Client(key)), command).map(|_| key.payment())
     }
 
+    /// A payment at another till.
+    pub(crate) fn pay_at(
+        &mut self,
+        account: AccountId,
+        merchant: MerchantId,
+        terminal: TerminalId,
+        points: u32,
+    ) -> Result<PaymentId, Refusal> {
+        let key = self.key();
+        let Command::Pay(signed, payer) = self.payment(key, account, points) else {
+            unreachable!("a payment is a payment")
+        };
+        let intent = PaymentIntent { merchant, terminal, ..signed.intent };
+        let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
+        let command = Command::Pay(SignedPayment { intent, signature }, payer);
+        self.keyed(Some(OperationKey::Client(key)), command).map(|_| key.payment())
+    }
+
     pub(crate) fn refund_intent(&mut self, payment: PaymentId, points: u32) -> RefundIntent {
         let key = self.key();
         RefundIntent {

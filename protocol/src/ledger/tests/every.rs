@@ -1,6 +1,7 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
 mod life;
+mod payout;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -261,6 +262,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.sale(account, 10, [5, 5]);
     maker.life();
     maker.jobs(second);
+    maker.payouts();
     maker.orders(account);
     maker.made
 }

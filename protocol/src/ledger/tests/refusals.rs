@@ -2,6 +2,7 @@
 //! command in which everything is wrong and repairs one thing a step.
 
 mod life;
+mod payout;
 mod orders;
 mod till;
 
@@ -382,6 +383,13 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::AccountNotEnded
         | Refusal::AccountErased
         | Refusal::RetentionRuns { .. } => "life",
+        Refusal::DaysOffMissing { .. }
+        | Refusal::NotTheNextRun { .. }
+        | Refusal::PeriodNotOver { .. }
+        | Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState => "payout run",
+        Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
     }
 }
 
@@ -464,6 +472,17 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             life::life(),
             "over_total points_wait balance_not_decided not_deceased heirs_not_allowed \
              lots_not_held account_not_ended under_legal_hold retention_runs account_erased",
+        (
+            "payout run",
+            payout::runs(),
+            "nothing_due not_the_next_run period_not_over days_off_missing run_at_work \
+             unknown_run not_well_formed wrong_run_state same_officer nothing_due",
+        ),
+        (
+            "payout statement",
+            payout::statements(),
+            "unknown_run unknown_statement wrong_statement_state wrong_statement_state \
+             not_well_formed",
         ),
     ]
 }
