@@ -342,7 +342,7 @@ impl Ledger {
             // Conversions, payments, life of an account.
             Command::IssueCode(signed, _) => self.plan_code(&signed.statement),
             Command::EnterCode(_, entered) => self.plan_code_entry(entered),
-            Command::CloseAccount(_, closing) => self.plan_closing(closing),
+            Command::CloseAccount(_, closing) => self.plan_account_end(closing),
             Command::SettleEstate(_, estate) => self.plan_estate(estate),
             Command::Correct(_, correction) => self.plan_correction(correction),
             Command::SetAccountClass(_, change) => self.plan_class(change),
@@ -466,8 +466,8 @@ impl Ledger {
             // Conversions, payments, life of an account.
             Command::IssueCode(signed, _) => self.apply_code(entry.index, &signed.statement),
             Command::EnterCode(_, entered) => self.apply_code_entry(entry, entered)?,
-            Command::CloseAccount(_, closing) => self.apply_closing(closing.account)?,
-            Command::SettleEstate(_, estate) => self.apply_closing(estate.account)?,
+            Command::CloseAccount(_, closing) => self.apply_account_end(closing.account)?,
+            Command::SettleEstate(_, estate) => self.apply_account_end(estate.account)?,
             Command::Correct(..) | Command::Reissue(..) => {}
             Command::SetAccountClass(_, change) => self.apply_class(change)?,
             Command::Erase(_, erasure) => self.apply_erasure(entry, erasure),

@@ -181,7 +181,7 @@ impl Ledger {
         change: &AccountStateChange,
     ) -> Result<(), Broken> {
         if change.state == HolderState::Closed {
-            return self.apply_closing(change.account);
+            return self.apply_account_end(change.account);
         }
         self.holders.get_mut(&change.account).ok_or(Broken::Unknown)?.state = change.state;
         Ok(())

@@ -69,7 +69,7 @@ impl Ledger {
         Points::sum(waiting).unwrap_or(Points::MAX)
     }
 
-    pub(super) fn plan_closing(&self, closing: &AccountClosing) -> Result<Plan, Refusal> {
+    pub(super) fn plan_account_end(&self, closing: &AccountClosing) -> Result<Plan, Refusal> {
         let holder = self.holders.get(&closing.account).ok_or(Refusal::UnknownAccount)?;
         match closing.actor {
             // A frozen account is ended at the desk, where its holder is seen.
@@ -82,7 +82,7 @@ impl Ledger {
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
-    pub(super) fn apply_closing(&mut self, account: AccountId) -> Result<(), Broken> {
+    pub(super) fn apply_account_end(&mut self, account: AccountId) -> Result<(), Broken> {
         let day = self.meta.day;
         let holder = self.holders.get_mut(&account).ok_or(Broken::Unknown)?;
         holder.state = HolderState::Closed;

@@ -472,6 +472,7 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             life::life(),
             "over_total points_wait balance_not_decided not_deceased heirs_not_allowed \
              lots_not_held account_not_ended under_legal_hold retention_runs account_erased",
+        ),
         (
             "payout run",
             payout::runs(),
