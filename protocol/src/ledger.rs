@@ -21,7 +21,7 @@ mod transfer;
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
-mod code;
+mod issued_code;
 mod correction;
 mod life;
 
@@ -46,7 +46,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub use books::Trial;
 pub use campaign::Campaign;
 pub use check::Checked;
-pub use code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
+pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use conversion::conversion_id;
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
