@@ -46,8 +46,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub use books::Trial;
 pub use campaign::Campaign;
 pub use check::Checked;
-pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use conversion::conversion_id;
+pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
 pub use payout::NextRun;
@@ -123,7 +123,7 @@ pub struct Ledger {
 
     // Conversions, payments, life of an account.
     /// Companies' codes, by their hashes.
-    codes: Hashed<Digest, IssuedCode>,
+    exchange_codes: Hashed<Digest, IssuedCode>,
     /// The day on which an account ended.
     ended: Hashed<AccountId, BusinessDate>,
     /// Whose data are kept for a court or an authority, and the entry that says so.
@@ -340,8 +340,8 @@ impl Ledger {
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
-            Command::IssueCode(signed, _) => self.plan_code(&signed.statement),
-            Command::EnterCode(_, entered) => self.plan_code_entry(entered),
+            Command::IssueCode(signed, _) => self.plan_exchange_code(&signed.statement),
+            Command::EnterCode(_, entered) => self.plan_exchange_code_entry(entered),
             Command::CloseAccount(_, closing) => self.plan_account_end(closing),
             Command::SettleEstate(_, estate) => self.plan_estate(estate),
             Command::Correct(_, correction) => self.plan_correction(correction),
@@ -464,8 +464,10 @@ impl Ledger {
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
-            Command::IssueCode(signed, _) => self.apply_code(entry.index, &signed.statement),
-            Command::EnterCode(_, entered) => self.apply_code_entry(entry, entered)?,
+            Command::IssueCode(signed, _) => {
+                self.apply_exchange_code(entry.index, &signed.statement)
+            }
+            Command::EnterCode(_, entered) => self.apply_exchange_code_entry(entry, entered)?,
             Command::CloseAccount(_, closing) => self.apply_account_end(closing.account)?,
             Command::SettleEstate(_, estate) => self.apply_account_end(estate.account)?,
             Command::Correct(..) | Command::Reissue(..) => {}

@@ -171,13 +171,13 @@ refusals! {
     /// Points of the account are unassigned, on their way or reserved.
     101 PointsWait { 0 points: Points } final "points_wait",
     /// No company issued such a code.
-    102 UnknownCode retry "unknown_code",
+    102 UnknownExchangeCode retry "unknown_exchange_code",
     /// The code was used.
-    103 CodeUsed final "code_used",
+    103 ExchangeCodeUsed final "exchange_code_used",
     /// The code's last day is over.
-    104 CodeExpired { 0 last: BusinessDate } final "code_expired",
+    104 ExchangeCodeExpired { 0 last: BusinessDate } final "exchange_code_expired",
     /// A code of this hash was issued before.
-    105 CodeTaken final "code_taken",
+    105 ExchangeCodeTaken final "exchange_code_taken",
     /// More points than the goods cost.
     106 OverTotal { 0 total: Points } retry "over_total",
     /// The town gives a deceased person's points to nobody.

@@ -119,12 +119,12 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
             both(format!("{points}ポイント"), format!("{points} points"))
         }
         Refusal::OverTotal { total } => both(format!("代金{total}円"), format!("price {total}")),
-        Refusal::CodeExpired { last: date } | Refusal::RetentionRuns { until: date } => {
+        Refusal::ExchangeCodeExpired { last: date } | Refusal::RetentionRuns { until: date } => {
             both(format!("{date}まで"), format!("until {date}"))
         }
-        Refusal::UnknownCode
-        | Refusal::CodeUsed
-        | Refusal::CodeTaken
+        Refusal::UnknownExchangeCode
+        | Refusal::ExchangeCodeUsed
+        | Refusal::ExchangeCodeTaken
         | Refusal::HeirsNotAllowed
         | Refusal::NotDeceased
         | Refusal::LotsNotHeld

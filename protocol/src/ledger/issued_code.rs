@@ -33,7 +33,7 @@ pub struct IssuedCode {
 pub const CODE_DAYS_MAX: u32 = 400;
 
 impl Ledger {
-    pub(super) fn plan_code(&self, statement: &CodeStatement) -> Result<Plan, Refusal> {
+    pub(super) fn plan_exchange_code(&self, statement: &CodeStatement) -> Result<Plan, Refusal> {
         if statement.town != self.meta.town {
             return Err(Refusal::NotThisTown);
         }
@@ -45,32 +45,32 @@ impl Ledger {
         self.converted_lot(&conversion, terms)?;
         let (signed, last) = (statement.signed, statement.last_day);
         if last < self.meta.day {
-            return Err(Refusal::CodeExpired { last });
+            return Err(Refusal::ExchangeCodeExpired { last });
         }
         if last.days_since(signed) > CODE_DAYS_MAX {
             return Err(Refusal::NotWellFormed);
         }
-        if self.codes.contains(&statement.code) {
-            return Err(Refusal::CodeTaken);
+        if self.exchange_codes.contains(&statement.code) {
+            return Err(Refusal::ExchangeCodeTaken);
         }
         Ok(Plan::FACT)
     }
 
-    pub(super) fn apply_code(&mut self, entry: EntryIndex, statement: &CodeStatement) {
+    pub(super) fn apply_exchange_code(&mut self, entry: EntryIndex, statement: &CodeStatement) {
         let issued = IssuedCode { statement: statement.clone(), entry, used: None };
-        self.codes.insert(statement.code, issued);
+        self.exchange_codes.insert(statement.code, issued);
     }
 
-    pub(super) fn plan_code_entry(&self, entered: &CodeEntry) -> Result<Plan, Refusal> {
+    pub(super) fn plan_exchange_code_entry(&self, entered: &CodeEntry) -> Result<Plan, Refusal> {
         let holder = self.holders.get(&entered.account).ok_or(Refusal::UnknownAccount)?;
         may_receive(holder.state)?;
-        let issued = self.codes.get(&entered.code).ok_or(Refusal::UnknownCode)?;
+        let issued = self.exchange_codes.get(&entered.code).ok_or(Refusal::UnknownExchangeCode)?;
         if issued.used.is_some() {
-            return Err(Refusal::CodeUsed);
+            return Err(Refusal::ExchangeCodeUsed);
         }
         let last = issued.statement.last_day;
         if self.meta.day > last {
-            return Err(Refusal::CodeExpired { last });
+            return Err(Refusal::ExchangeCodeExpired { last });
         }
         if holder.preset.is_none() {
             return Err(Refusal::PresetTownNeeded);
@@ -89,12 +89,12 @@ impl Ledger {
             .ok_or(Refusal::TooManyPoints)
     }
 
-    pub(super) fn apply_code_entry(
+    pub(super) fn apply_exchange_code_entry(
         &mut self,
         entry: &Entry,
         entered: &CodeEntry,
     ) -> Result<(), Broken> {
-        let issued = self.codes.get_mut(&entered.code).ok_or(Broken::Unknown)?;
+        let issued = self.exchange_codes.get_mut(&entered.code).ok_or(Broken::Unknown)?;
         issued.used = Some(entry.index);
         let conversion = as_conversion(&issued.statement);
         self.note_conversion(entry.index, entered.account, &conversion)
@@ -102,8 +102,8 @@ impl Ledger {
 
     /// A code that a company issued.
     #[must_use]
-    pub fn code(&self, code: &Digest) -> Option<&IssuedCode> {
-        self.codes.get(code)
+    pub fn exchange_code(&self, code: &Digest) -> Option<&IssuedCode> {
+        self.exchange_codes.get(code)
     }
 }
 

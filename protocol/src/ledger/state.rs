@@ -248,7 +248,7 @@ macro_rules! sections {
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
-            , codes, ended, legal_holds, erased
+            , exchange_codes, ended, legal_holds, erased
 
             // Street cards.
 

@@ -124,7 +124,7 @@ fn a_code_works_once_until_its_last_day_and_waits_for_a_town() {
     desk.enters(resident, statement.code).unwrap();
     assert_eq!(desk.book(Account::Partner(jal())), 500);
     assert_eq!(desk.book(Account::Unassigned(jal())), 500);
-    assert_eq!(desk.enters(other, statement.code), Err(Refusal::CodeUsed));
+    assert_eq!(desk.enters(other, statement.code), Err(Refusal::ExchangeCodeUsed));
     // The fourteen days count from the entry, and so does the expiry.
     let (_, waits) = desk.ledger.conversions_of(&resident).next().unwrap();
     assert_eq!((waits.last_day, waits.lot.terms.earned), (day("2027-01-14"), day("2026-12-31")));
@@ -134,8 +134,8 @@ fn a_code_works_once_until_its_last_day_and_waits_for_a_town() {
     desk.issue_code(late.clone()).unwrap();
     desk.on("2027-02-01");
     let last = day("2027-01-31");
-    assert_eq!(desk.enters(other, late.code), Err(Refusal::CodeExpired { last }));
-    assert_eq!(desk.enters(other, Digest([9; 32])), Err(Refusal::UnknownCode));
+    assert_eq!(desk.enters(other, late.code), Err(Refusal::ExchangeCodeExpired { last }));
+    assert_eq!(desk.enters(other, Digest([9; 32])), Err(Refusal::UnknownExchangeCode));
     desk.replays();
 }
 

@@ -368,11 +368,11 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
         // Conversions, payments, life of an account.
-        Refusal::UnknownCode
-        | Refusal::CodeUsed
-        | Refusal::CodeExpired { .. }
-        | Refusal::CodeTaken
-        | Refusal::OtherWay => "code",
+        Refusal::UnknownExchangeCode
+        | Refusal::ExchangeCodeUsed
+        | Refusal::ExchangeCodeExpired { .. }
+        | Refusal::ExchangeCodeTaken
+        | Refusal::OtherWay => "exchange code",
         Refusal::OverTotal { .. }
         | Refusal::BalanceNotDecided { .. }
         | Refusal::PointsWait { .. }
@@ -462,10 +462,10 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
         ),
         // Conversions, payments, life of an account.
         (
-            "code",
+            "exchange code",
             life::code(),
-            "other_way wrong_rate code_expired code_taken unknown_account unknown_code \
-             preset_town_needed code_used",
+            "other_way wrong_rate exchange_code_expired exchange_code_taken unknown_account unknown_exchange_code \
+             preset_town_needed exchange_code_used",
         ),
         (
             "life",

@@ -20,7 +20,7 @@ pub(super) const LIFE: &[Words] = &[
         "choose a town for them, or wait until they have arrived",
     ),
     (
-        "unknown_code",
+        "unknown_exchange_code",
         404,
         "この交換コードは見つかりません",
         "no company issued such a code to this town",
@@ -28,7 +28,7 @@ pub(super) const LIFE: &[Words] = &[
         "check the company and the code, and type it again",
     ),
     (
-        "code_used",
+        "exchange_code_used",
         409,
         "この交換コードは使用済みです",
         "the code was used",
@@ -36,7 +36,7 @@ pub(super) const LIFE: &[Words] = &[
         "look at the history; ask the company if it was not you",
     ),
     (
-        "code_expired",
+        "exchange_code_expired",
         409,
         "この交換コードの期限が過ぎています",
         "the code's last day is over",
@@ -44,7 +44,7 @@ pub(super) const LIFE: &[Words] = &[
         "ask the company for a new code",
     ),
     (
-        "code_taken",
+        "exchange_code_taken",
         409,
         "同じ交換コードが発行済みです",
         "a code of this hash was issued before",
