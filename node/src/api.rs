@@ -18,6 +18,7 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod programme;
 
 // Bulk grants, claim slips, group applications.
 
@@ -29,6 +30,7 @@ pub mod preview;
 // Vouchers.
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;

@@ -2,6 +2,7 @@
 //! command in which everything is wrong and repairs one thing a step.
 
 mod life;
+mod grants;
 mod payout;
 mod orders;
 mod till;
@@ -53,7 +54,7 @@ fn grant() -> Ladder {
     set_state(&mut desk, closed, HolderState::Closed);
     let give = |desk: &mut Desk, account, points: Points, activity| {
         let programme = if activity == "?" { ProgrammeId(9) } else { PROGRAMME };
-        let private = GrantPrivate { account, activity: word(activity), maker: OFFICER };
+        let private = GrantPrivate::plain(account, word(activity), OFFICER);
         desk.submit(Command::Grant(GrantShared { programme, points }, private))
     };
     ladder.step(give(&mut desk, AccountId([9; 16]), p(0), "?"));
@@ -92,7 +93,7 @@ fn grant() -> Ladder {
         (programme.id, programme.ceiling) = (ProgrammeId(2), Points::MAX);
         programme.two_officers_above = Points::MAX;
     });
-    let private = GrantPrivate { account: resident, activity: word("z"), maker: OFFICER };
+    let private = GrantPrivate::plain(resident, word("z"), OFFICER);
     let shared = GrantShared { programme: ProgrammeId(2), points: all };
     desk.submit(Command::Grant(shared, private)).unwrap();
     set(&mut desk, "2030-12-31", Points::MAX, Points::MAX);
@@ -108,7 +109,7 @@ fn proposal() -> Ladder {
     let mut ladder = Ladder::default();
     let mut desk = Desk::new("102016", BEGIN);
     let account = desk.resident();
-    let private = GrantPrivate { account, activity: word("a"), maker: OFFICER };
+    let private = GrantPrivate::plain(account, word("a"), OFFICER);
     let shared = GrantShared { programme: PROGRAMME, points: p(20_000) };
     let key = desk.key();
     desk.keyed(Some(OperationKey::Client(key)), Command::ProposeGrant(shared, private)).unwrap();
@@ -383,6 +384,41 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::AccountNotEnded
         | Refusal::AccountErased
         | Refusal::RetentionRuns { .. } => "life",
+        // Programmes and grants.
+        Refusal::AttributesUnknown
+        | Refusal::TooYoung { .. }
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OutOfSeason { .. }
+        | Refusal::OverMonth
+        | Refusal::NotByRule { .. }
+        | Refusal::DoubleOpen => "grant by rule",
+        Refusal::SamePerson => "double",
+        Refusal::UnknownCode
+        | Refusal::CodeOver { .. }
+        | Refusal::CodeUsed { .. }
+        | Refusal::CodeFull => "code",
+        // Printed tickets.
+        Refusal::TicketsNotIssued
+        | Refusal::NotATicketUnit
+        | Refusal::TicketStockShort { .. }
+        | Refusal::TicketPaperNotNext { .. }
+        | Refusal::TicketStockOverlaps
+        | Refusal::TooManyTickets
+        | Refusal::TicketOfAnotherTown
+        | Refusal::TicketNotGenuine
+        | Refusal::UnknownTicket
+        | Refusal::TicketNotUsableHere
+        | Refusal::TicketVoided
+        | Refusal::TicketLapsed
+        | Refusal::TicketExpired { .. }
+        | Refusal::TicketUsed
+        | Refusal::TicketDoubleWaits
+        | Refusal::TicketBundleDiffers { .. }
+        | Refusal::UnknownTicketDouble
+        | Refusal::TicketDoubleDecided
+        | Refusal::TicketDoublesRefused => "ticket",
         Refusal::DaysOffMissing { .. }
         | Refusal::NotTheNextRun { .. }
         | Refusal::PeriodNotOver { .. }
@@ -425,6 +461,24 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              too_many_lots too_many_points second_officer_needed",
         ),
         ("proposal", proposal(), "unknown_proposal same_officer"),
+        (
+            "grant by rule",
+            grants::by_rule(),
+            "attributes_unknown too_young not_resident not_enrolled wrong_rule out_of_season \
+             not_by_rule not_by_rule over_month double_open",
+        ),
+        (
+            "double",
+            grants::double(),
+            "unknown_account same_person exists same_person not_well_formed exists",
+        ),
+        (
+            "grant code",
+            grants::grant_code(),
+            "no_points unknown_programme wrong_rule second_officer_needed not_well_formed \
+             not_well_formed",
+        ),
+        ("code", grants::code(), "unknown_code code_over code_used code_full attributes_unknown"),
         (
             "conversion",
             conversion(),
@@ -472,6 +526,16 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             life::life(),
             "over_total points_wait balance_not_decided not_deceased heirs_not_allowed \
              lots_not_held account_not_ended under_legal_hold retention_runs account_erased",
+        ),
+        // Printed tickets.
+        (
+            "ticket",
+            Ladder(super::tickets::refused()),
+            "too_many_tickets tickets_not_issued not_a_ticket_unit ticket_stock_short \
+             ticket_paper_not_next ticket_stock_overlaps ticket_of_another_town \
+             ticket_not_genuine unknown_ticket ticket_not_usable_here ticket_voided \
+             ticket_double_waits ticket_used ticket_bundle_differs unknown_ticket_double \
+             ticket_doubles_refused ticket_double_decided ticket_expired ticket_lapsed",
         ),
         (
             "payout run",
