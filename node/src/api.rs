@@ -26,8 +26,15 @@ pub mod programme;
 pub mod preview;
 
 // Street cards.
+pub mod charge;
+mod place;
+pub mod reward;
+pub mod slip;
+pub mod street;
 
 // Vouchers.
+pub mod redemption;
+pub mod voucher;
 
 // Printed tickets.
 pub mod ticket;
@@ -40,3 +47,4 @@ pub mod site;
 pub mod payout;
 
 // Moving in.
+pub mod import;

@@ -33,9 +33,16 @@ pub enum Domain {
     /// A company's statement about a one-time code.
     Code,
     // Street cards.
+    /// A terminal's reward for a purchase in cash.
+    Reward,
+    /// A terminal's return of a reward, since cash was given back.
+    RewardReturn,
 
     // Vouchers.
-
+    /// A terminal's redemption of vouchers.
+    VoucherRedemption,
+    /// A terminal's void of a redemption.
+    RedemptionVoid,
     // Printed tickets.
     /// A town's printed ticket.
     Ticket,
@@ -69,9 +76,12 @@ impl Domain {
             Self::Agreement => "jichi/agreement/v1",
             Self::Code => "jichi/code/v1",
             // Street cards.
+            Self::Reward => "jichi/reward/v1",
+            Self::RewardReturn => "jichi/reward-return/v1",
 
             // Vouchers.
-
+            Self::VoucherRedemption => "jichi/voucher-redemption/v1",
+            Self::RedemptionVoid => "jichi/redemption-void/v1",
             // Printed tickets.
             Self::Ticket => "jichi/ticket/v1",
             Self::TicketScan => "jichi/ticket-scan/v1",

@@ -62,6 +62,8 @@ struct Preview {
     unclaimed: u64,
     /// What the shop gives in cash, since the law forbids points.
     in_cash: u64,
+    /// What the purchase earned and goes back to the street.
+    reward: u64,
 }
 
 impl From<RefundPreview> for Preview {
@@ -71,6 +73,7 @@ impl From<RefundPreview> for Preview {
             lapses: seen.lapses.get(),
             unclaimed: seen.unclaimed.get(),
             in_cash: seen.in_cash.get(),
+            reward: seen.reward.get(),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn plan_reissue(&self, reissue: &Reissue) -> Result<Plan, Refusal> {
+    pub(super) fn plan_sign_in_reissue(&self, reissue: &Reissue) -> Result<Plan, Refusal> {
         let holder = self.holders.get(&reissue.account).ok_or(Refusal::UnknownAccount)?;
         may_receive(holder.state)?;
         Ok(Plan::FACT)

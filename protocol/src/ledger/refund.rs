@@ -40,7 +40,11 @@ impl Ledger {
         }
         let back = last_taken_first(lots, *refunded, intent.points);
         let from = self.shop_gives_from(payment.merchant, *day);
-        let postings = self.returned(*payer, back, from);
+        let mut postings = self.returned(*payer, back, from);
+        if intent.points == left {
+            // The last point of the purchase comes back, so what it earned goes back as well.
+            postings.extend(self.reward_back(&intent.payment, Points::ZERO));
+        }
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
@@ -50,11 +54,15 @@ impl Ledger {
         effect: &Effect,
     ) -> Result<(), Broken> {
         let payment = self.payments.get_mut(&intent.payment).ok_or(Broken::Unknown)?;
-        let PaymentState::Taken { refunded, day, .. } = &mut payment.state else {
+        let PaymentState::Taken { refunded, day, lots, .. } = &mut payment.state else {
             return Err(Broken::Unknown);
         };
         *refunded = refunded.plus(intent.points).ok_or(Broken::Balance)?;
+        let whole = Points::sum(lots.iter().map(|lot| lot.points)) == Some(*refunded);
         let day = *day;
+        if whole {
+            self.note_reward_back(&intent.payment, Points::ZERO, effect)?;
+        }
         // What the shop gives back in cash is no posting, and stays owed to it.
         let back = effect.postings.taken_from(self.shop_gives_from(intent.merchant, day));
         self.shop_gave_back(intent.merchant, day, Taken::Payment, back)
@@ -131,6 +139,8 @@ pub struct RefundPreview {
     pub unclaimed: Points,
     /// What the shop gives back in cash, since the law forbids to give it back as points.
     pub in_cash: Points,
+    /// Points that the purchase earned, and that go back to the street.
+    pub reward: Points,
 }
 
 impl RefundPreview {
@@ -138,12 +148,15 @@ impl RefundPreview {
     #[must_use]
     pub fn of(postings: &Postings, asked: Points) -> Self {
         let zero = Points::ZERO;
-        let mut preview = Self { back: zero, lapses: zero, unclaimed: zero, in_cash: zero };
+        let mut preview =
+            Self { back: zero, lapses: zero, unclaimed: zero, in_cash: zero, reward: zero };
         let mut moved = Points::ZERO;
         for posting in postings.as_slice() {
             let points = posting.points().unwrap_or(Points::ZERO);
             let sum = match posting {
-                Posting::Lots { .. } => &mut preview.back,
+                Posting::Lots { side: Side::Credit, .. } => &mut preview.back,
+                Posting::Lots { side: Side::Debit, .. } => &mut preview.reward,
+                Posting::Book { account: Account::Association(_), .. } => continue,
                 Posting::Book { side: Side::Credit, account: Account::Unclaimed, .. } => {
                     &mut preview.unclaimed
                 }

@@ -1,10 +1,16 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod life;
+// Street cards.
+mod street;
+
+// Vouchers.
+mod voucher;
 mod grants;
 // Printed tickets.
 mod ticket;
 mod payout;
+mod import;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -20,9 +26,9 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Conversions, payments, life of an account.
     life::LIFE,
     // Street cards.
-
+    street::STREET,
     // Vouchers.
-
+    voucher::VOUCHERS,
     // Printed tickets.
     ticket::TICKET,
     // Orders and pledges.
@@ -30,6 +36,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Payout.
     payout::PAYOUT,
     // Moving in.
+    import::IMPORT,
 ];
 
 const FOUNDATION: &[Words] = &[

@@ -2,10 +2,13 @@
 //! command in which everything is wrong and repairs one thing a step.
 
 mod life;
+mod street;
 mod grants;
 mod payout;
+mod import;
 mod orders;
 mod till;
+mod voucher;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
@@ -361,6 +364,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -384,6 +395,41 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::AccountNotEnded
         | Refusal::AccountErased
         | Refusal::RetentionRuns { .. } => "life",
+        // Street cards.
+        Refusal::UnknownScheme
+        | Refusal::UnknownDesk
+        | Refusal::NoCardLeft
+        | Refusal::StreetCardTaken => "street card",
+        Refusal::SchemeNotRunning
+        | Refusal::UnknownStreetCard
+        | Refusal::StreetCardBlocked
+        | Refusal::NoCharges
+        | Refusal::BelowCharge { .. }
+        | Refusal::OverCharge { .. }
+        | Refusal::OverDayCharge { .. }
+        | Refusal::NotChargeable { .. }
+        | Refusal::ChargeFailed => "charge",
+        Refusal::UnknownCharge | Refusal::ChargeConfirmed => "charge answer",
+        Refusal::NoRewards | Refusal::AccountNeeded | Refusal::NothingEarned => "reward",
+        Refusal::UnknownReward | Refusal::RewardReturned => "reward return",
+        // Vouchers.
+        Refusal::UnknownVoucherKind
+        | Refusal::VoucherNotSold
+        | Refusal::VoucherStockShort { .. }
+        | Refusal::OverVoucherLimit { .. }
+        | Refusal::VoucherIssueVoided => "vouchers",
+        Refusal::SerialsTaken => "voucher stock",
+        Refusal::UnknownVoucher { .. }
+        | Refusal::VoucherNotTakenHere
+        | Refusal::VoucherRedeemed { .. }
+        | Refusal::VoucherVoided { .. }
+        | Refusal::VoucherLost { .. }
+        | Refusal::VoucherExpired { .. } => "redemption",
+        Refusal::UnknownVoucherIssue | Refusal::CashPremium => "voucher void",
+        Refusal::VoucherReissued { .. } => "reissue",
+        Refusal::UnknownRedemption | Refusal::RedemptionVoided | Refusal::NotYourRedemption => {
+            "redemption void"
+        }
         // Programmes and grants.
         Refusal::AttributesUnknown
         | Refusal::TooYoung { .. }
@@ -507,6 +553,12 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
         ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",
@@ -550,6 +602,10 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              not_well_formed",
         ),
     ]
+    .into_iter()
+    .chain(street::ladders())
+    .chain(voucher::ladders())
+    .collect()
 }
 
 #[test]

@@ -347,8 +347,7 @@ fn a_ticket_is_used_only_where_it_says() {
     let paper = desk.printed(later);
     desk.scan_at((OTHER_SHOP, OTHER_TILL), paper).unwrap();
     desk.scan(number).unwrap();
-    let suspended =
-        MerchantSetting::plain(SHOP, "店".parse().unwrap(), InUse::Suspended);
+    let suspended = MerchantSetting::plain(SHOP, "店".parse().unwrap(), InUse::Suspended);
     desk.fact(Command::SetMerchant(suspended, by_officer()));
     assert_eq!(desk.scan(later), Err(Refusal::MerchantSuspended));
     desk.replays();
