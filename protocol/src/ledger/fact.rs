@@ -159,7 +159,7 @@ impl Ledger {
                 HolderState::Closed,
             ) => {
                 let points = self.unassigned_sum(&change.account);
-                if !points.is_zero() {
+                if !points.is_zero() || self.has_pending(&change.account) {
                     return Err(Refusal::PointsWait { points });
                 }
                 let held = holder.lots.sum();

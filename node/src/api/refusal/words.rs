@@ -1,6 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
 mod life;
+mod bulk;
 // Street cards.
 mod street;
 
@@ -22,7 +23,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Programmes and grants.
     grants::GRANTS,
     // Bulk grants, claim slips, group applications.
-
+    bulk::BULK,
     // Conversions, payments, life of an account.
     life::LIFE,
     // Street cards.

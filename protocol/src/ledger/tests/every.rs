@@ -1,6 +1,7 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
 mod life;
+mod bulk;
 mod street;
 mod voucher;
 mod grants;
@@ -20,6 +21,7 @@ use crate::{
     codec,
     command::*,
     date::Time,
+    digest::Digest,
     envelope::{Envelope, Purpose},
     id::*,
     intent::{ConversionStatement, RefundIntent, VoidIntent},
@@ -269,6 +271,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.sale(account, 10, [5, 5]);
     maker.life();
     maker.jobs(second);
+    maker.bulk(account);
     maker.street(account);
     maker.vouchers(account);
     maker.persons_and_codes(account);
