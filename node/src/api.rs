@@ -18,21 +18,32 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod programme;
 
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
 
 // Street cards.
+pub mod charge;
+mod place;
+pub mod reward;
+pub mod slip;
+pub mod street;
 
 // Vouchers.
+pub mod redemption;
+pub mod voucher;
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;
 pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.
+pub mod import;

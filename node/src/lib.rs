@@ -9,11 +9,14 @@ pub mod journal;
 pub mod vault;
 pub mod rows;
 pub mod print;
+pub mod zengin;
+pub mod bank;
 pub mod engine;
 pub mod index;
 
 pub mod password;
 pub mod person;
+pub mod street_card;
 pub mod session;
 pub mod staff;
 pub mod throttle;
@@ -25,6 +28,7 @@ pub mod init;
 pub mod peer;
 pub mod federation;
 pub mod coordinator;
+pub mod card_system;
 pub mod run;
 pub mod command;
 

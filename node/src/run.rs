@@ -17,7 +17,7 @@ use crate::{
         problem::with_fallbacks,
         sign::SignatureGate,
     },
-    clock,
+    card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
     federation::{self, FederationError},
@@ -109,9 +109,9 @@ pub async fn run_town(
             settings.config.listen.public.ip(),
             &settings.config.listen.public_scheme,
         ),
-        seal: Arc::new(move |bytes: &[u8]| Seal {
+        seal: Arc::new(move |domain: Domain, bytes: &[u8]| Seal {
             key: sealing.public(),
-            signature: sealing.sign(Domain::Agreement, bytes),
+            signature: sealing.sign(domain, bytes),
         }),
         printer: Printer::new(&settings.config.print.font),
     });
@@ -123,6 +123,7 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
+    card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
     tasks.shutdown().await;
@@ -164,10 +165,19 @@ async fn serve_town(
     // Conversions, payments, life of an account.
 
     // Street cards.
+    let public = public.merge(api::charge::holder_routes());
+    let terminal = terminal.merge(api::reward::routes());
+    let staff = staff.merge(api::street::routes()).merge(api::charge::routes());
 
     // Vouchers.
+    let public = public.merge(api::voucher::public_routes());
+    let terminal = terminal.merge(api::redemption::routes());
+    let staff = staff.merge(api::voucher::routes());
 
     // Printed tickets.
+    let public = public.merge(api::ticket::resident_routes());
+    let staff = staff.merge(api::ticket::staff_routes());
+    let terminal = terminal.merge(api::ticket::terminal_routes());
 
     // Orders and pledges.
     let desk = order_desk(settings);
@@ -178,8 +188,11 @@ async fn serve_town(
     let staff = staff.merge(api::site::staff_routes());
 
     // Payout.
+    let staff = staff.merge(api::payout::routes());
 
     // Moving in.
+    let (public, staff) =
+        (public.merge(api::import::routes()), staff.merge(api::import::staff_routes()));
     let mut bound = Vec::new();
     let wanted = [
         (Some(listen.public), public, "public"),

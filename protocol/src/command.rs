@@ -2,10 +2,16 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod payout;
+mod import;
 mod order;
+mod person;
 mod points;
 mod proposed;
+mod street;
+mod ticket;
 mod till;
+mod voucher;
 
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -14,26 +20,52 @@ pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
 };
+pub use import::{
+    Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
+};
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
+pub use payout::{
+    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+};
+pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use street::{
+    CardOpening, CardStockMove, CardStockShared, ChargeAnswer, ChargePrivate, ChargeShared, Earner,
+    RewardIntent, RewardReturnIntent, SignedReward, SignedRewardReturn, StreetCardLink,
+    StreetCardState,
+};
+pub use ticket::{
+    DoubleVerdict, SignedTicketScan, TicketBundle, TicketDecision, TicketHolder, TicketOrder,
+    TicketRange, TicketScan, TicketVoid,
+};
 pub use till::TillSigned;
+pub use voucher::{
+    RedemptionIntent, RedemptionVoidIntent, SignedRedemption, SignedRedemptionVoid, VoucherBundle,
+    VoucherBuyer, VoucherIssueShared, VoucherIssueVoid, VoucherPayment, VoucherReissue,
+    VoucherStockMove, VoucherStockShared,
+};
 
 use crate::{
     agreement::SignedAgreement,
+    calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
+    payout::{BudgetLine, PayoutTerms},
     programme::Programme,
+    street::Scheme,
     terms::TownTerms,
+    ticket::TicketRules,
+    voucher::VoucherKind,
 };
 
 /// Nothing: the part of a command that has no such part.
@@ -234,16 +266,80 @@ commands! {
     28 Propose(Nothing, Proposed): Node,
 
     // Programmes and grants: 30 to 39.
+    /// Two accounts that may be one person's, for an officer to decide.
+    30 NoteMatch(Nothing, PersonMatch): Node of |_, own| own.account,
+    /// An officer says that two accounts are one person's.
+    31 JoinPerson(Nothing, PersonJoin): Node of |_, own| own.account,
+    /// An officer says that two accounts are two persons'.
+    32 PartPersons(Nothing, PersonPart): Node of |_, own| own.account,
+    /// A grant code, new or changed.
+    33 SetGrantCode(GrantCode, ByOfficer): Node,
+    /// A holder showed a grant code.
+    34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
 
     // Conversions, payments, life of an account: 50 to 64.
 
     // Street cards: 65 to 74.
+    /// A street's scheme, new or changed.
+    65 SetScheme(Scheme, ByOfficer): Node,
+    /// Street cards that came to a desk, or were spoiled there.
+    66 MoveCardStock(CardStockShared, ByOfficer): Node,
+    /// A street's card becomes a holder's.
+    67 LinkStreetCard(Nothing, StreetCardLink): Node of |_, own| own.account,
+    /// A street's card is blocked, or opened again.
+    68 SetStreetCard(Nothing, StreetCardState): Node,
+    /// Points leave for a street's card.
+    69 Charge(ChargeShared, ChargePrivate): Node of |_, own| own.account,
+    /// The card system has taken a charge.
+    70 ConfirmCharge(ChargeAnswer, ByActor): Node,
+    /// The card system has not taken a charge: it comes back.
+    71 FailCharge(ChargeAnswer, ByActor): Node,
+    /// A reward for a purchase in cash.
+    72 Reward(SignedReward, Earner): Till of |_, earner| earner.account,
+    /// Cash was given back: its reward is taken back.
+    73 ReturnReward(SignedRewardReturn, Nothing): Till,
 
     // Vouchers: 75 to 89.
+    /// A kind of voucher, new or changed.
+    75 SetVoucherKind(VoucherKind, ByOfficer): Node,
+    /// Printed vouchers that came to a desk, or were spoiled there.
+    76 MoveVoucherStock(VoucherStockShared, ByOfficer): Node,
+    /// Vouchers are issued at a desk.
+    77 IssueVouchers(VoucherIssueShared, VoucherBuyer): Node,
+    /// The void of an issue of which nothing was used.
+    78 VoidVoucherIssue(VoucherIssueVoid, ByOfficer): Node,
+    /// A lost voucher is issued anew, once.
+    79 ReissueVoucher(VoucherReissue, ByOfficer): Node,
+    /// A shop redeems vouchers.
+    80 RedeemVouchers(SignedRedemption, Nothing): Till,
+    /// The void of a redemption, on its day.
+    81 VoidRedemption(SignedRedemptionVoid, Nothing): Till,
+    /// The office redeems vouchers that a shop handed in.
+    82 RedeemBundle(VoucherBundle, ByOfficer): Node,
+    /// A slice of vouchers that nobody redeemed.
+    83 LapseVouchers(DayTurn, Nothing): Rule,
 
     // Printed tickets: 90 to 99.
+    /// The rules about tickets from a day on.
+    90 SetTicketRules(TicketRules, ByOfficer): Node,
+    /// A desk received numbered paper.
+    91 ReceiveTicketStock(TicketRange, ByOfficer): Node,
+    /// Paper that was spoiled before anything was printed on it.
+    92 SpoilTicketStock(TicketRange, ByOfficer): Node,
+    /// Tickets are issued out of a holder's points.
+    93 IssueTickets(TicketOrder, TicketHolder): Node of |_, own| own.account,
+    /// A shop scans a ticket.
+    94 ScanTicket(SignedTicketScan, Nothing): Till,
+    /// A shop hands tickets in at the office.
+    95 TakeTicketBundle(TicketBundle, ByOfficer): Node,
+    /// An officer decides about a double.
+    96 DecideTicketDouble(TicketDecision, ByOfficer): Node,
+    /// Tickets that were not used are voided.
+    97 VoidTickets(TicketVoid, ByOfficer): Node,
+    /// Tickets behind their last day at the office.
+    98 LapseTickets(DayTurn, Nothing): Rule,
 
     // Orders and pledges: 100 to 109.
     /// A site that takes points online, new or changed.
@@ -266,8 +362,34 @@ commands! {
     108 ReturnHolds(DayTurn, Nothing): Rule,
 
     // Payout: 110 to 119.
+    /// The days off of some years.
+    110 SetHolidays(HolidayTable, ByOfficer): Node,
+    /// How the town pays its shops.
+    111 SetPayoutTerms(PayoutTerms, ByOfficer): Node,
+    /// Closes a period: its shops follow in slices.
+    112 CloseRun(RunClosing, ByOfficer): Node,
+    /// A step of a run: checked, handed over, paid.
+    113 MarkRun(RunMark, ByOfficer): Node,
+    /// The next shops of a run.
+    114 SliceRun(RunSlice, Nothing): Rule,
+    /// A bank transfer came back.
+    115 ReturnTransfer(TransferReturned, ByOfficer): Node,
+    /// A bank transfer that came back was made again.
+    116 RepeatTransfer(TransferAgain, ByOfficer): Node,
+    /// Where a sum stands in the town's budget.
+    117 SetBudgetLine(BudgetLine, ByOfficer): Node,
+    /// A shop's bank account, which stands in the vault.
+    118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
+    /// An import of balances from a former system, as declared.
+    120 OpenImport(ImportOpening, ByOfficer): Node,
+    /// The next lines of an import.
+    121 ImportLines(ImportSlice, ImportLines): Node,
+    /// An import is accepted whole, or given up.
+    122 CloseImport(ImportClosing, ByOfficer): Node,
+    /// A slice of an accepted import becomes lots.
+    123 TakeOver(DayTurn, Nothing): Rule,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -337,13 +459,13 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        let _ = self;
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
 
+        // Payout.
+        matches!(self, Self::SetBank(..) | Self::OpenImport(..))
         // Moving in.
-        false
     }
 
     /// The payment that a payment makes, a void or a refund names.

@@ -252,8 +252,29 @@ bytes_id!(
     HoldId, 16
 );
 bytes_id!(
+    /// A grant code. Derived from the operation key that made it.
+    CodeId, 16
+);
+bytes_id!(
     /// An import from a town's former system. Equals the operation key that opened it.
     ImportId, 16
+);
+
+bytes_id!(
+    /// A charge of a street's card. Equals the operation key that made it.
+    ChargeId, 16
+);
+bytes_id!(
+    /// What the journal calls a street's card: a pseudonym, the vault alone knows its number.
+    StreetCardId, 16
+);
+bytes_id!(
+    /// Vouchers that were issued at once. Equals the operation key that issued them.
+    VoucherIssueId, 16
+);
+bytes_id!(
+    /// Vouchers that a shop took at once. Equals the operation key that redeemed them.
+    RedemptionId, 16
 );
 
 /// A small number that the node gives out, in order.
@@ -330,6 +351,15 @@ number_id!(
 number_id!(
     /// A desk that sells, prints and exchanges.
     DeskId, u32
+);
+
+number_id!(
+    /// The serial number of a printed ticket, as it stands on the paper.
+    TicketNumber, u32
+);
+number_id!(
+    /// The number of a receipt for tickets that a shop handed in.
+    TicketReceiptNumber, u32
 );
 
 impl EntryIndex {

@@ -17,16 +17,24 @@ mod shop;
 mod state;
 mod transfer;
 // Programmes and grants.
+mod code;
+mod person;
 
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
 
 // Street cards.
+mod charge;
+mod reward;
+mod street;
 
 // Vouchers.
+mod redeem;
+mod voucher;
 
 // Printed tickets.
+mod ticket;
 
 // Orders and pledges.
 mod campaign;
@@ -34,21 +42,35 @@ mod hold;
 mod order;
 
 // Payout.
+mod payout;
 
 // Moving in.
+mod import;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
 pub use campaign::Campaign;
+pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
+pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
+pub use payout::NextRun;
+pub use person::Person;
+pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
+pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
-    Proposal,
+    Proposal, Walked,
+};
+pub use street::{CardStock, StreetCard};
+pub use voucher::{
+    Bought, DeskStock, IssueState, Premium, Serials, Voucher, VoucherIssue, VoucherState,
+    VoucherStock,
 };
 
 use crate::{
@@ -64,8 +86,10 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, HoldId, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, ChargeId, CodeId, ConversionId, DeskId, EntryIndex, Handle,
+        HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId, SiteId,
+        StreetCardId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
+        VoucherIssueId, VoucherKindId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -73,8 +97,11 @@ use crate::{
     programme::Programme,
     refusal::Refusal,
     signature::SigningKey,
+    street::Scheme,
     terms::TownTerms,
+    ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
     transfer::{Incoming, Outgoing},
+    voucher::{VoucherId, VoucherKind},
 };
 
 /// Everything that a town's entries have made.
@@ -111,16 +138,42 @@ pub struct Ledger {
     /// What waits for a second officer, but for grants.
     proposed: Hashed<ProposalId, Proposed>,
     // Programmes and grants.
+    /// Whose holder may be, is or is not another account's.
+    persons: Hashed<AccountId, Person>,
+    grant_codes: Hashed<CodeId, CodeUse>,
+    /// What steps gave, by programme and month of walking.
+    walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
 
     // Street cards.
+    schemes: Hashed<SchemeId, Scheme>,
+    card_stock: Hashed<SchemeId, CardStock>,
+    street_cards: Hashed<StreetCardId, StreetCard>,
+    /// Accounts that a card opened, with that card.
+    card_accounts: Hashed<AccountId, StreetCardId>,
+    charges: Hashed<ChargeId, Charge>,
+    /// What an account charged on its last day of charging.
+    charged: Hashed<AccountId, ChargedDay>,
+    /// What purchases earned, by the payment or the reward that says so.
+    rewards: Hashed<PaymentId, Reward>,
 
     // Vouchers.
+    voucher_kinds: Hashed<VoucherKindId, VoucherKind>,
+    voucher_stock: Hashed<VoucherKindId, VoucherStock>,
+    voucher_issues: Hashed<VoucherIssueId, VoucherIssue>,
+    vouchers: Hashed<VoucherId, Voucher>,
+    /// Units that a person has of each kind.
+    voucher_buyers: Hashed<AccountId, Bought>,
+    redemptions: Hashed<RedemptionId, Redemption>,
 
     // Printed tickets.
+    tickets: Hashed<TicketNumber, Ticket>,
+    ticket_receipts: Hashed<TicketReceiptNumber, TicketReceipt>,
+    ticket_rules: Hashed<RulesFrom, TicketRules>,
+    ticket_stocks: Hashed<DeskId, TicketStock>,
 
     // Orders and pledges.
     sites: Hashed<SiteId, SiteSetting>,
@@ -131,8 +184,20 @@ pub struct Ledger {
     campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
+    /// Days off, by year.
+    days_off: Hashed<crate::calendar::CalendarYear, crate::calendar::DaysOff>,
+    payout_terms: Hashed<crate::payout::Only, crate::payout::PayoutTerms>,
+    /// Runs that were closed.
+    runs: Hashed<crate::id::RunId, crate::payout::Run>,
+    statements: Hashed<crate::payout::StatementKey, crate::payout::Statement>,
+    budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
+    /// Where in the vault a shop's bank account stands.
+    banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
+    imports: Hashed<crate::id::ImportId, Import>,
+    /// Lots that wait for the end of an import.
+    arriving: Hashed<AccountId, Arriving>,
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
@@ -142,6 +207,11 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// Vouchers that are not redeemed, by the last day on which they can be.
+    voucher_ends: Hashed<(BusinessDate, VoucherId), ()>,
+    /// The doubles of a person's first account.
+    doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
+    ticket_index: ticket::TicketIndex,
     ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
@@ -312,17 +382,46 @@ impl Ledger {
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
             // Programmes and grants.
-
+            Command::NoteMatch(_, found) => self.plan_match(found),
+            Command::JoinPerson(_, join) => self.plan_join(join),
+            Command::PartPersons(_, part) => self.plan_part(part),
+            Command::SetGrantCode(code, _) => self.plan_grant_code(code),
+            Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
 
             // Street cards.
+            Command::SetScheme(scheme, _) => self.plan_scheme(scheme),
+            Command::MoveCardStock(shared, _) => self.plan_card_stock(shared),
+            Command::LinkStreetCard(_, link) => self.plan_card_link(link),
+            Command::SetStreetCard(_, change) => self.plan_card_state(change),
+            Command::Charge(shared, private) => self.plan_charge(shared, private),
+            Command::ConfirmCharge(answer, _) => self.plan_confirm(answer),
+            Command::FailCharge(answer, _) => self.plan_fail(time, answer),
+            Command::Reward(signed, earner) => self.plan_reward(&signed.intent, earner),
+            Command::ReturnReward(signed, _) => self.plan_reward_return(time, &signed.intent),
 
             // Vouchers.
-
+            Command::SetVoucherKind(kind, _) => self.plan_voucher_kind(kind),
+            Command::MoveVoucherStock(shared, _) => self.plan_voucher_stock(shared),
+            Command::IssueVouchers(shared, buyer) => self.plan_issue(shared, buyer),
+            Command::VoidVoucherIssue(void, _) => self.plan_issue_void(time, void),
+            Command::ReissueVoucher(reissue, _) => self.plan_reissue(reissue),
+            Command::RedeemVouchers(signed, _) => self.plan_redemption(&signed.intent),
+            Command::VoidRedemption(signed, _) => self.plan_redemption_void(time, &signed.intent),
+            Command::RedeemBundle(bundle, _) => self.plan_bundle(bundle),
+            Command::LapseVouchers(..) => self.plan_voucher_lapse(),
             // Printed tickets.
-
+            Command::SetTicketRules(rules, _) => self.plan_ticket_rules(rules),
+            Command::ReceiveTicketStock(range, _) => self.plan_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.plan_ticket_spoil(range),
+            Command::IssueTickets(order, holder) => self.plan_ticket_issue(order, holder),
+            Command::ScanTicket(signed, _) => self.plan_ticket_scan(&signed.intent),
+            Command::TakeTicketBundle(bundle, _) => self.plan_ticket_bundle(bundle),
+            Command::DecideTicketDouble(decision, _) => self.plan_ticket_decision(decision),
+            Command::VoidTickets(void, _) => self.plan_ticket_void(void),
+            Command::LapseTickets(..) => self.plan_ticket_lapse(),
             // Orders and pledges.
             Command::SetSite(setting, _) => self.plan_site(setting),
             Command::LinkSite(_, link) => self.plan_site_link(link),
@@ -334,8 +433,20 @@ impl Ledger {
             Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
-
+            Command::SetHolidays(table, _) => Self::plan_holidays(table),
+            Command::SetPayoutTerms(terms, _) => Self::plan_payout_terms(terms),
+            Command::CloseRun(closing, _) => self.plan_run(time, closing),
+            Command::MarkRun(mark, by) => self.plan_run_mark(mark, by.officer),
+            Command::SliceRun(slice, _) => self.plan_run_slice(slice.run),
+            Command::ReturnTransfer(returned, _) => self.plan_transfer_back(returned),
+            Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
+            Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
+            Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
+            Command::OpenImport(opening, _) => self.plan_import(opening),
+            Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
+            Command::CloseImport(closing, _) => self.plan_import_end(closing),
+            Command::TakeOver(..) => self.plan_take_over(),
         }
     }
 
@@ -407,7 +518,7 @@ impl Ledger {
                 self.apply_decision(entry, decision, effect)?;
             }
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
-            Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
+            Command::Void(signed, _) => self.apply_void(entry, &signed.intent, effect)?,
             Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
             Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
             Command::Lapse(..) | Command::HashState(..) => {}
@@ -421,17 +532,65 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
             // Programmes and grants.
+            Command::NoteMatch(_, found) => self.apply_match(found),
+            Command::JoinPerson(_, join) => self.apply_join(join),
+            Command::PartPersons(_, part) => self.apply_part(part),
+            Command::SetGrantCode(code, _) => self.apply_grant_code(code),
+            Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
 
             // Street cards.
+            Command::SetScheme(scheme, _) => {
+                self.schemes.insert(scheme.id, scheme.clone());
+            }
+            Command::MoveCardStock(shared, _) => self.apply_card_stock(shared)?,
+            Command::LinkStreetCard(_, link) => self.apply_card_link(link)?,
+            Command::SetStreetCard(_, change) => self.apply_card_state(change)?,
+            Command::Charge(shared, private) => {
+                self.apply_charge(entry, shared, private, effect)?;
+            }
+            Command::ConfirmCharge(answer, _) => self.apply_confirm(answer)?,
+            Command::FailCharge(answer, _) => self.apply_fail(answer)?,
+            Command::Reward(signed, earner) => self.apply_reward(&signed.intent, earner, effect),
+            Command::ReturnReward(signed, _) => {
+                self.apply_reward_return(&signed.intent, effect)?;
+            }
 
             // Vouchers.
-
+            Command::SetVoucherKind(kind, _) => {
+                self.voucher_kinds.insert(kind.id, kind.clone());
+            }
+            Command::MoveVoucherStock(shared, _) => self.apply_voucher_stock(shared)?,
+            Command::IssueVouchers(shared, buyer) => self.apply_issue(shared, buyer, effect)?,
+            Command::VoidVoucherIssue(void, _) => self.apply_issue_void(void)?,
+            Command::ReissueVoucher(reissue, _) => self.apply_reissue(reissue)?,
+            Command::RedeemVouchers(signed, _) => {
+                self.apply_redemption(entry.index, &signed.intent)?;
+            }
+            Command::VoidRedemption(signed, _) => self.apply_redemption_void(&signed.intent)?,
+            Command::RedeemBundle(bundle, _) => self.apply_bundle(entry.index, bundle)?,
+            Command::LapseVouchers(..) => self.apply_voucher_lapse()?,
             // Printed tickets.
-
+            Command::SetTicketRules(rules, _) => {
+                self.ticket_rules.insert(rules.from, rules.clone());
+            }
+            Command::ReceiveTicketStock(range, _) => self.apply_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.apply_ticket_spoil(range)?,
+            Command::IssueTickets(order, holder) => {
+                self.apply_ticket_issue(entry, order, holder, effect)?;
+            }
+            Command::ScanTicket(signed, _) => self.apply_ticket_scan(entry, &signed.intent)?,
+            Command::TakeTicketBundle(bundle, by) => {
+                self.apply_ticket_bundle(entry, bundle, by.officer)?;
+            }
+            Command::DecideTicketDouble(decision, by) => {
+                self.apply_ticket_decision(entry, decision, by.officer)?;
+            }
+            Command::VoidTickets(void, _) => self.apply_ticket_void(entry, void)?,
+            Command::LapseTickets(..) => self.apply_ticket_lapse()?,
             // Orders and pledges.
             Command::SetSite(setting, _) => {
                 self.sites.insert(setting.site, setting.clone());
@@ -449,8 +608,28 @@ impl Ledger {
             Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
-
+            Command::SetHolidays(table, _) => self.apply_holidays(table),
+            Command::SetPayoutTerms(terms, _) => {
+                self.payout_terms.insert(crate::payout::Only {}, terms.clone());
+            }
+            Command::CloseRun(closing, by) => self.apply_run(closing, by.officer)?,
+            Command::MarkRun(mark, by) => self.apply_run_mark(mark, by.officer)?,
+            Command::SliceRun(slice, _) => self.apply_run_slice(slice.run, effect)?,
+            Command::ReturnTransfer(returned, by) => {
+                self.apply_transfer_back(returned, by.officer)?;
+            }
+            Command::RepeatTransfer(again, by) => self.apply_transfer_again(again, by.officer)?,
+            Command::SetBudgetLine(line, _) => {
+                self.budget_lines.insert(line.purse, line.clone());
+            }
+            Command::SetBank(setting, _) => {
+                self.banks.insert(setting.merchant, setting.clone());
+            }
             // Moving in.
+            Command::OpenImport(opening, _) => self.apply_import(entry, opening),
+            Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
+            Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
+            Command::TakeOver(..) => self.apply_take_over(),
         }
         Ok(())
     }
@@ -525,4 +704,4 @@ fn company_key(company: &str, reference: &str) -> Digest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

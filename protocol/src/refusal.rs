@@ -162,16 +162,158 @@ refusals! {
     /// The link is another holder's.
     57 LinkTaken final "link_taken",
     // Programmes and grants: 60 to 79.
+    /// Not known, or not for this day: birth date, residence or enrolment.
+    60 AttributesUnknown retry "attributes_unknown",
+    /// The age that the programme demands is not reached by the end of this day.
+    61 TooYoung { 0 on: BusinessDate } final "too_young",
+    /// Not in the resident register on this day.
+    62 NotResident final "not_resident",
+    /// Not on the programme's list on this day.
+    63 NotEnrolled final "not_enrolled",
+    /// What was measured is not what the programme's rule asks for.
+    64 WrongRule final "wrong_rule",
+    /// The programme's exchange is in another month.
+    65 OutOfSeason { 0 month: u32 } final "out_of_season",
+    /// Nothing is left of what a person gets in a month.
+    66 OverMonth final "over_month",
+    /// The points are not what the programme's rule gives.
+    67 NotByRule { 0 right: Points } final "not_by_rule",
+    /// The account may be another one's holder's: an officer has to decide first.
+    68 DoubleOpen final "double_open",
+    /// The two are one person already.
+    69 SamePerson retry "same_person",
+    /// No such grant code.
+    70 UnknownCode retry "unknown_code",
+    /// The code's last day is over.
+    71 CodeOver { 0 last: BusinessDate } final "code_over",
+    /// The holder used this code before.
+    72 CodeUsed { 0 first: EntryIndex } final "code_used",
+    /// The code was used as often as it may be.
+    73 CodeFull final "code_full",
 
     // Bulk grants, claim slips, group applications: 80 to 99.
 
     // Conversions, payments, life of an account: 100 to 119.
 
     // Street cards: 120 to 139.
+    /// No such scheme.
+    120 UnknownScheme retry "unknown_scheme",
+    /// Outside the scheme's period.
+    121 SchemeNotRunning final "scheme_not_running",
+    /// The desk does not hand this out.
+    122 UnknownDesk retry "unknown_desk",
+    /// The desk has no card left.
+    123 NoCardLeft final "no_card_left",
+    /// No such card of a street.
+    124 UnknownStreetCard retry "unknown_street_card",
+    /// The street's card is blocked.
+    125 StreetCardBlocked final "street_card_blocked",
+    /// The street's card is another holder's.
+    126 StreetCardTaken final "street_card_taken",
+    /// Nothing is charged onto this street's card.
+    127 NoCharges final "no_charges",
+    /// Below what one charge is at least.
+    128 BelowCharge { 0 least: Points } final "below_charge",
+    /// Above what one charge may be.
+    129 OverCharge { 0 limit: Points } final "over_charge",
+    /// Above what is left of the day's charges.
+    130 OverDayCharge { 0 left: Points } final "over_day_charge",
+    /// The account holds too few points that may be charged.
+    131 NotChargeable { 0 chargeable: Points } final "not_chargeable",
+    /// No such charge.
+    132 UnknownCharge retry "unknown_charge",
+    /// The card system has taken the charge.
+    133 ChargeConfirmed final "charge_confirmed",
+    /// The charge came back, also before it arrived.
+    134 ChargeFailed final "charge_failed",
+    /// Purchases at this shop earn nothing now.
+    135 NoRewards final "no_rewards",
+    /// This street's rewards need an account.
+    136 AccountNeeded final "account_needed",
+    /// The cash does not reach what earns a point.
+    137 NothingEarned final "nothing_earned",
+    /// No such purchase that earned.
+    138 UnknownReward retry "unknown_reward",
+    /// The reward was taken back, also before it arrived.
+    139 RewardReturned final "reward_returned",
 
     // Vouchers: 140 to 159.
+    /// No such kind of voucher.
+    140 UnknownVoucherKind retry "unknown_voucher_kind",
+    /// Not handed out on this day, or not for this.
+    141 VoucherNotSold final "voucher_not_sold",
+    /// The desk has too few left.
+    142 VoucherStockShort { 0 left: u32 } final "voucher_stock_short",
+    /// Above the units that one person may have.
+    143 OverVoucherLimit { 0 left: u32 } final "over_voucher_limit",
+    /// Some of these numbers came before.
+    144 SerialsTaken final "serials_taken",
+    /// No such voucher was issued.
+    145 UnknownVoucher { 0 number: u32 } retry "unknown_voucher",
+    /// The voucher is not taken at this shop.
+    146 VoucherNotTakenHere final "voucher_not_taken_here",
+    /// The voucher was redeemed before.
+    147 VoucherRedeemed { 0 number: u32, 1 first: EntryIndex } final "voucher_redeemed",
+    /// The voucher was voided.
+    148 VoucherVoided { 0 number: u32 } final "voucher_voided",
+    /// The voucher was lost, and another one stands for it.
+    149 VoucherLost { 0 number: u32 } final "voucher_lost",
+    /// The voucher expired.
+    150 VoucherExpired { 0 number: u32, 1 last: BusinessDate } final "voucher_expired",
+    /// No such issue of vouchers.
+    151 UnknownVoucherIssue retry "unknown_voucher_issue",
+    /// The issue was voided, also before it arrived.
+    152 VoucherIssueVoided final "voucher_issue_voided",
+    /// Premium vouchers that were bought with cash are not voided.
+    153 CashPremium final "cash_premium",
+    /// A lost voucher is issued anew once only.
+    154 VoucherReissued { 0 number: u32 } final "voucher_reissued",
+    /// No such redemption.
+    155 UnknownRedemption retry "unknown_redemption",
+    /// The redemption was voided, also before it arrived.
+    156 RedemptionVoided final "redemption_voided",
+    /// Another shop's redemption.
+    157 NotYourRedemption retry "not_your_redemption",
 
     // Printed tickets: 160 to 179.
+    /// The town issues no tickets, or not on this day.
+    160 TicketsNotIssued final "tickets_not_issued",
+    /// Not what a ticket of this town may be worth.
+    161 NotATicketUnit final "not_a_ticket_unit",
+    /// The desk has too few numbered papers left.
+    162 TicketStockShort { 0 left: u32 } final "ticket_stock_short",
+    /// Another paper is the next one.
+    163 TicketPaperNotNext { 0 next: u32 } final "ticket_paper_not_next",
+    /// A number that a desk has received before.
+    164 TicketStockOverlaps final "ticket_stock_overlaps",
+    /// Too many tickets in one go.
+    165 TooManyTickets retry "too_many_tickets",
+    /// Another town's ticket.
+    166 TicketOfAnotherTown retry "ticket_of_another_town",
+    /// The town never signed this ticket, or it was changed.
+    167 TicketNotGenuine retry "ticket_not_genuine",
+    /// No such ticket.
+    168 UnknownTicket retry "unknown_ticket",
+    /// This shop is none of those that may take it.
+    169 TicketNotUsableHere final "ticket_not_usable_here",
+    /// Its points went back to the holder.
+    170 TicketVoided final "ticket_voided",
+    /// Behind the last day on which a shop could hand it in.
+    171 TicketLapsed final "ticket_lapsed",
+    /// Behind its last day of use.
+    172 TicketExpired { 0 last: BusinessDate } final "ticket_expired",
+    /// A shop took it before.
+    173 TicketUsed final "ticket_used",
+    /// A double of this ticket waits for an officer already.
+    174 TicketDoubleWaits final "ticket_double_waits",
+    /// The bundle is not what its cover sheet says.
+    175 TicketBundleDiffers { 0 count: u32, 1 points: Points } final "ticket_bundle_differs",
+    /// No such double.
+    176 UnknownTicketDouble retry "unknown_ticket_double",
+    /// The double was decided before.
+    177 TicketDoubleDecided final "ticket_double_decided",
+    /// By the town's rule no double is paid.
+    178 TicketDoublesRefused final "ticket_doubles_refused",
 
     // Orders and pledges: 180 to 199.
     /// No such site, or its key is another one.
@@ -206,6 +348,38 @@ refusals! {
     194 NotCaptured final "not_captured",
 
     // Payout: 200 to 219.
+    /// The days off of this year are not entered yet.
+    200 DaysOffMissing { 0 year: u32 } final "days_off_missing",
+    /// The next run ends on another day: runs are closed in order, cut by the cycle.
+    201 NotTheNextRun { 0 last: BusinessDate } final "not_the_next_run",
+    /// A shop's day close of the period's last day is not over.
+    202 PeriodNotOver { 0 last: BusinessDate } final "period_not_over",
+    /// A run is being closed or marked as paid, shop by shop.
+    203 RunAtWork retry "run_at_work",
+    /// No such run.
+    204 UnknownRun retry "unknown_run",
+    /// The run is in another state than this step begins from.
+    205 WrongRunState final "wrong_run_state",
+    /// The run has no statement of this shop.
+    206 UnknownStatement retry "unknown_statement",
+    /// The statement is in another state than this step begins from.
+    207 WrongStatementState final "wrong_statement_state",
 
     // Moving in: 220 to 229.
+    /// No such import.
+    220 UnknownImport retry "unknown_import",
+    /// The import has ended.
+    221 ImportClosed retry "import_closed",
+    /// Another import is not finished.
+    222 ImportOpen retry "import_open",
+    /// The same balances were taken before.
+    223 AlreadyImported { 0 first: EntryIndex } final "already_imported",
+    /// These are not the next lines.
+    224 ImportPlace { 0 next: u32 } retry "import_place",
+    /// More than was declared.
+    225 OverDeclared { 0 count: u32, 1 points: Points } retry "over_declared",
+    /// Count, sum or content are not as declared.
+    226 ImportTotals { 0 count: u32, 1 points: Points } retry "import_totals",
+    /// The points have lapsed, or were earned on a day to come.
+    227 ImportDate retry "import_date",
 }

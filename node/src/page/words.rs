@@ -46,6 +46,16 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("HandleEnvelope", "別の町との移行の連絡", "message of another town about a transfer"),
     ("Withdraw", "移行の取りやめ", "transfer withdrawn"),
     ("HashState", "台帳の確認値", "hash of the state"),
+    // Printed tickets.
+    ("SetTicketRules", "ポイント券の決まりの設定", "rules for tickets"),
+    ("ReceiveTicketStock", "ポイント券用紙の受入", "paper for tickets received"),
+    ("SpoilTicketStock", "ポイント券用紙の書損", "paper for tickets spoiled"),
+    ("IssueTickets", "ポイント券の発行", "tickets issued"),
+    ("ScanTicket", "ポイント券の使用", "ticket used"),
+    ("TakeTicketBundle", "ポイント券の持込み", "tickets handed in"),
+    ("DecideTicketDouble", "二重の判断", "decision about a double"),
+    ("VoidTickets", "ポイント券の取消", "tickets voided"),
+    ("LapseTickets", "ポイント券の失効", "tickets lapsed"),
     ("SetSite", "注文サイトの登録", "online site"),
     ("LinkSite", "注文サイトとの連携", "link to an online site"),
     ("UnlinkSite", "注文サイトとの連携の終了", "end of a link to an online site"),
@@ -55,6 +65,10 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("RefundCapture", "注文・応援のポイントの返還", "refund of an order or a pledge"),
     ("CloseCampaign", "応援募集の終了", "end of a campaign"),
     ("ReturnHolds", "確保したポイントの自動返却", "held points returned by rule"),
+    ("OpenImport", "残高移入の開始", "import of balances opened"),
+    ("ImportLines", "残高移入の明細", "lines of an import"),
+    ("CloseImport", "残高移入の確定・中止", "end of an import"),
+    ("TakeOver", "旧システムの残高の引継ぎ", "balance taken over"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.
@@ -81,6 +95,7 @@ pub const fn book(account: &Account) -> (&'static str, &'static str) {
         Account::Payable(..) => ("締め済みの未払分", "payable in closed runs"),
         Account::PaidOut(_) => ("支払済み", "paid out"),
         Account::Association(_) => ("商店街団体の付与", "given by associations"),
+        Account::Fee => ("手数料", "fees"),
         Account::Bulk(_) => ("一括付与の処理中", "reserved by bulk grants"),
         Account::Voucher(_) => ("未使用の商品券", "vouchers issued"),
         Account::Ticket => ("未使用のポイント券", "tickets issued"),
