@@ -27,6 +27,7 @@ pub mod register;
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
+pub mod preview;
 
 // Street cards.
 pub mod charge;

@@ -32,6 +32,8 @@ pub enum Domain {
     Agreement,
     /// A grant code that holders show.
     GrantCode,
+    /// A company's statement about a one-time code.
+    Code,
     // Street cards.
     /// A terminal's reward for a purchase in cash.
     Reward,
@@ -75,6 +77,7 @@ impl Domain {
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
             Self::GrantCode => "jichi/grant-code/v1",
+            Self::Code => "jichi/code/v1",
             // Street cards.
             Self::Reward => "jichi/reward/v1",
             Self::RewardReturn => "jichi/reward-return/v1",

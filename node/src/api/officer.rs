@@ -17,7 +17,7 @@ use jichi_protocol::{
         Nothing, ProposalDecision, TerminalSetting, Verdict,
     },
     entry::Submission,
-    id::{AccountId, MerchantId, OfficerId, TerminalId},
+    id::{AccountId, MerchantId, OfficerId, OwnerId, TerminalId},
     key::{ClientKey, OperationKey},
     label::Label,
     text::{FreeText, mykey::MyKeyName},
@@ -214,6 +214,10 @@ struct MerchantBody {
     merchant: u32,
     name: TextBody,
     state: InUseBody,
+    /// Minutes behind midnight until which a payment can be voided, at most 300.
+    day_close_minutes: Option<u16>,
+    /// The owner of several shops or departments.
+    owner: Option<u32>,
 }
 
 /// A public name. It passes the rule against 12-digit numbers as free text, too.
@@ -232,6 +236,8 @@ async fn set_merchant(
         merchant: MerchantId(body.merchant),
         name: label(&body.name)?,
         state: body.state.into(),
+        day_close: body.day_close_minutes,
+        owner: body.owner.map(OwnerId),
     };
     let committed = submit(&town, key, Command::SetMerchant(setting, by(officer))).await?;
     Ok(Done::over(&committed, answer::Nothing {}))
