@@ -19,6 +19,7 @@ mod orders;
 // Payout.
 
 // Moving in.
+mod import;
 
 use crate::{books::Books, feature::Steps};
 
@@ -45,5 +46,6 @@ pub fn all() -> Steps<Books> {
     // Payout.
 
     // Moving in.
+    import::add(&mut steps);
     steps
 }

@@ -19,6 +19,7 @@ mod orders;
 // Payout.
 
 // Moving in.
+mod import;
 
 use crate::{feature::Steps, story::Story};
 
@@ -45,5 +46,6 @@ pub fn all() -> Steps<Story> {
     // Payout.
 
     // Moving in.
+    import::add(&mut steps);
     steps
 }
