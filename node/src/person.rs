@@ -17,6 +17,7 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     password::PasswordHash,
+    street_card::StreetCards,
     vault::{GetError, PutError, Vault, record::RecordKind},
 };
 
@@ -55,6 +56,7 @@ pub enum PersonError {
 pub struct People {
     vault: Vault,
     names: Arc<RwLock<BTreeMap<String, AccountId>>>,
+    cards: StreetCards,
 }
 
 impl People {
@@ -69,7 +71,8 @@ impl People {
                 names.insert(record.mykey, account);
             }
         }
-        Ok(Self { vault, names: Arc::new(RwLock::new(names)) })
+        let cards = StreetCards::open(vault.clone())?;
+        Ok(Self { vault, names: Arc::new(RwLock::new(names)), cards })
     }
 
     /// Writes a person down, before the entry that opens the account. The same account again
@@ -166,6 +169,12 @@ impl People {
         evidence: &[u8],
     ) -> Result<Digest, PersonError> {
         Ok(self.vault.put(account, RecordKind::Evidence, evidence).await?.digest)
+    }
+
+    /// The streets' cards and their numbers.
+    #[must_use]
+    pub const fn cards(&self) -> &StreetCards {
+        &self.cards
     }
 
     /// The vault itself.

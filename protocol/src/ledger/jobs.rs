@@ -13,7 +13,7 @@ impl Ledger {
             // Bulk grants, claim slips, group applications.
 
             // Vouchers.
-
+            self.voucher_lapse_due(),
             // Printed tickets.
             self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.

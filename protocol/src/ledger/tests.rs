@@ -16,5 +16,7 @@ pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod street;
 mod tickets;
 mod transfers;
+mod voucher;

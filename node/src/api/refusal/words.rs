@@ -1,5 +1,10 @@
 //! The words of the ledger's refusals, in both languages.
 
+// Street cards.
+mod street;
+
+// Vouchers.
+mod voucher;
 mod grants;
 // Printed tickets.
 mod ticket;
@@ -20,9 +25,9 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Conversions, payments, life of an account.
 
     // Street cards.
-
+    street::STREET,
     // Vouchers.
-
+    voucher::VOUCHERS,
     // Printed tickets.
     ticket::TICKET,
     // Orders and pledges.
