@@ -6,6 +6,7 @@
 use std::{fs, path::Path, process::Command};
 
 use jichi::{client::Client, world::OFFICER_PASSWORD};
+use jichi_node::clock;
 use jichi_tests::{
     furnished::{Furnished, PASSWORD, text},
     town::{audit_is_sound, jichi_program},
@@ -191,10 +192,10 @@ fn a_thousand_holders_move_in_at_once() {
     approve(&town, &id);
     let mut with_import: Vec<&str> = args.iter().map(String::as_str).collect();
     with_import.extend(["--import", &id]);
-    let begun = std::time::Instant::now();
+    let begun = clock::monotonic();
     let (code, said) = import(&town, &with_import);
     assert_eq!(code, 0, "{said}");
-    let took = begun.elapsed();
+    let took = clock::monotonic().since(begun);
     eprintln!("1,000 accounts opened and filled in {took:?}");
     assert!(took < std::time::Duration::from_secs(120), "{took:?}");
 }
