@@ -149,12 +149,7 @@ async fn me(
         next: history.next,
         page: if asked.before.is_some() { Part::Older } else { Part::Newest },
         picked,
-        old_lines: visit
-            .town
-            .people()
-            .old_lines(account)
-            .map_err(|_| EdgeProblem::Internal)?
-            .len(),
+        old_lines: visit.town.people().old_lines(account).map_err(|_| EdgeProblem::Internal)?.len(),
     };
     Ok(html(StatusCode::OK, &page))
 }

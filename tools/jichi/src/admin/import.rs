@@ -6,12 +6,7 @@
 mod mapping;
 mod table;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use jichi_node::clock;
