@@ -301,7 +301,7 @@ fn the_result_of_an_operation_is_told_to_its_own_site_for_ever() {
     let town = shared.alone();
     let (own, other) = (site(&town, 17, "shop"), site(&town, 18, "shop"));
     let person = town.resident(500);
-    let body = json!({"site": 17, "order_limit": 500});
+    let body = json!({"site": 17, "order_limit": 1_000});
     let code = text(&person.client.command("/v1/me/sites", &body).expect("a code"), "code");
     let link = own.exchange(&code).expect("an answer").body;
     let link = text(&link, "link").parse().expect("a link");
