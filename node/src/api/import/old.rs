@@ -32,7 +32,7 @@ use crate::{
 /// A line of old history, as the command read it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OldBody {
+pub(super) struct OldBody {
     number: Option<String>,
     mykey_id: Option<String>,
     date: String,
@@ -46,7 +46,7 @@ struct OldBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OldLinesBody {
+pub(super) struct OldLinesBody {
     lines: Vec<OldBody>,
 }
 
