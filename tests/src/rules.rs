@@ -20,6 +20,7 @@ mod orders;
 // Payout.
 
 // Moving in.
+mod import;
 
 use crate::{books::Books, feature::Steps};
 
@@ -47,5 +48,6 @@ pub fn all() -> Steps<Books> {
     // Payout.
 
     // Moving in.
+    import::add(&mut steps);
     steps
 }

@@ -20,6 +20,7 @@ mod orders;
 // Payout.
 
 // Moving in.
+mod import;
 
 use crate::{feature::Steps, story::Story};
 
@@ -47,5 +48,6 @@ pub fn all() -> Steps<Story> {
     // Payout.
 
     // Moving in.
+    import::add(&mut steps);
     steps
 }
