@@ -16,6 +16,7 @@ mod foundation;
 // Orders and pledges.
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -41,6 +42,7 @@ pub fn all() -> Steps<Books> {
     // Orders and pledges.
 
     // Payout.
+    payout::add(&mut steps);
 
     // Moving in.
     steps

@@ -1,5 +1,7 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+pub mod report;
+
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
@@ -54,7 +56,8 @@ enum What {
     // Orders and pledges.
 
     // Payout.
-
+    /// The figures of a fiscal year as of a past day: the same bytes for the same day. 年度報告
+    Report(report::Args),
     // Moving in.
 }
 
@@ -80,7 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Orders and pledges.
 
         // Payout.
-
+        What::Report(args) => report::run(args),
         // Moving in.
     };
     match done {
