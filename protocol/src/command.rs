@@ -4,8 +4,10 @@
 mod fact;
 mod payout;
 mod order;
+mod person;
 mod points;
 mod proposed;
+mod ticket;
 mod till;
 
 use alloc::vec::Vec;
@@ -22,12 +24,17 @@ pub use order::{
 pub use payout::{
     BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
 };
+pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use ticket::{
+    DoubleVerdict, SignedTicketScan, TicketBundle, TicketDecision, TicketHolder, TicketOrder,
+    TicketRange, TicketScan, TicketVoid,
+};
 pub use till::TillSigned;
 
 use crate::{
@@ -40,6 +47,7 @@ use crate::{
     payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
+    ticket::TicketRules,
 };
 
 /// Nothing: the part of a command that has no such part.
@@ -240,6 +248,16 @@ commands! {
     28 Propose(Nothing, Proposed): Node,
 
     // Programmes and grants: 30 to 39.
+    /// Two accounts that may be one person's, for an officer to decide.
+    30 NoteMatch(Nothing, PersonMatch): Node of |_, own| own.account,
+    /// An officer says that two accounts are one person's.
+    31 JoinPerson(Nothing, PersonJoin): Node of |_, own| own.account,
+    /// An officer says that two accounts are two persons'.
+    32 PartPersons(Nothing, PersonPart): Node of |_, own| own.account,
+    /// A grant code, new or changed.
+    33 SetGrantCode(GrantCode, ByOfficer): Node,
+    /// A holder showed a grant code.
+    34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
 
@@ -250,6 +268,24 @@ commands! {
     // Vouchers: 75 to 89.
 
     // Printed tickets: 90 to 99.
+    /// The rules about tickets from a day on.
+    90 SetTicketRules(TicketRules, ByOfficer): Node,
+    /// A desk received numbered paper.
+    91 ReceiveTicketStock(TicketRange, ByOfficer): Node,
+    /// Paper that was spoiled before anything was printed on it.
+    92 SpoilTicketStock(TicketRange, ByOfficer): Node,
+    /// Tickets are issued out of a holder's points.
+    93 IssueTickets(TicketOrder, TicketHolder): Node of |_, own| own.account,
+    /// A shop scans a ticket.
+    94 ScanTicket(SignedTicketScan, Nothing): Till,
+    /// A shop hands tickets in at the office.
+    95 TakeTicketBundle(TicketBundle, ByOfficer): Node,
+    /// An officer decides about a double.
+    96 DecideTicketDouble(TicketDecision, ByOfficer): Node,
+    /// Tickets that were not used are voided.
+    97 VoidTickets(TicketVoid, ByOfficer): Node,
+    /// Tickets behind their last day at the office.
+    98 LapseTickets(DayTurn, Nothing): Rule,
 
     // Orders and pledges: 100 to 109.
     /// A site that takes points online, new or changed.

@@ -158,7 +158,9 @@ pub enum JobKind {
     // Vouchers: 15 to 19.
 
     // Printed tickets: 20 to 24.
-
+    /// Lapses tickets behind their last day at the office.
+    #[n(20)]
+    TicketLapse,
     // Orders and pledges: 25 to 29.
     /// Gives reserved points back.
     #[n(25)]

@@ -21,12 +21,14 @@ pub mod account;
 pub mod lot;
 pub mod posting;
 pub mod terms;
+pub mod eligibility;
 pub mod programme;
 pub mod calendar;
 pub mod payout;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;
+pub mod ticket;
 pub mod intent;
 
 pub mod envelope;

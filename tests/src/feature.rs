@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use gherkin::{Feature, GherkinEnv, Scenario, Step};
-use jichi_protocol::date::BusinessDate;
+use jichi_protocol::{date::BusinessDate, text::day::date_input};
 
 /// What stood in a sentence's gaps, in order, and the table below the sentence.
 #[derive(Debug)]
@@ -68,9 +68,7 @@ pub fn number(text: &str) -> anyhow::Result<u32> {
 /// # Errors
 /// When it is none.
 pub fn date(text: &str) -> anyhow::Result<BusinessDate> {
-    let plain = text.trim().replace(['年', '月'], "-").replace('日', "");
-    let padded: Vec<String> = plain.split('-').map(|part| format!("{part:0>2}")).collect();
-    padded.join("-").parse().with_context(|| format!("'{text}' is no date like 2026年3月26日"))
+    date_input(text).with_context(|| format!("'{text}' is no date like 2026年3月26日"))
 }
 
 /// What a sentence does.

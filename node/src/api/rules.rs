@@ -15,12 +15,13 @@ use serde::Deserialize;
 
 use super::{
     answer::{self, Done, NoEntry},
-    body::{StrictJson, TextBody},
+    body::{StrictJson, TextBody, date},
     caller::Officer,
     idempotency::IdempotencyKey,
     officer::{by, label},
     payment::points,
     problem::Problem,
+    programme::{EligibilityBody, RuleBody},
     resident::invalid,
 };
 use crate::{staff::Role, town::Town};
@@ -35,7 +36,7 @@ pub fn routes() -> Router<Town> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum ExpiryBody {
+pub(super) enum ExpiryBody {
     Never,
     Days(u32),
     Months(u32),
@@ -44,13 +45,13 @@ enum ExpiryBody {
 }
 
 impl ExpiryBody {
-    fn rule(&self) -> Result<ExpiryRule, Problem> {
+    pub(super) fn rule(&self) -> Result<ExpiryRule, Problem> {
         Ok(match self {
             Self::Never => ExpiryRule::Never,
             Self::Days(days) => ExpiryRule::Days(*days),
             Self::Months(months) => ExpiryRule::Months(*months),
             Self::FiscalYearEnd(years) => ExpiryRule::FiscalYearEnd(*years),
-            Self::On(date) => ExpiryRule::On(date.parse().map_err(|_| invalid("on"))?),
+            Self::On(date) => ExpiryRule::On(super::body::date(date, "on")?),
         })
     }
 }
@@ -116,6 +117,9 @@ struct ProgrammeBody {
     issuer: IssuerBody,
     paid: PaidBody,
     two_officers_above: u64,
+    eligibility: Option<EligibilityBody>,
+    rule: Option<RuleBody>,
+    purpose: Option<TextBody>,
 }
 
 async fn set_programme(
@@ -129,8 +133,8 @@ async fn set_programme(
         id: ProgrammeId(body.programme),
         name: label(&body.name)?,
         ceiling: points(body.ceiling)?,
-        from: body.from.parse().map_err(|_| invalid("from"))?,
-        until: body.until.parse().map_err(|_| invalid("until"))?,
+        from: date(&body.from, "from")?,
+        until: date(&body.until, "until")?,
         audience: match body.audience {
             AudienceBody::Everyone => Audience::Everyone,
             AudienceBody::Residents => Audience::Residents,
@@ -144,6 +148,9 @@ async fn set_programme(
         issuer: body.issuer.into(),
         paid: body.paid.into(),
         two_officers_above: points(body.two_officers_above)?,
+        eligibility: body.eligibility.as_ref().map(EligibilityBody::eligibility).transpose()?,
+        rule: body.rule.as_ref().map(RuleBody::rule).transpose()?,
+        purpose: body.purpose.as_ref().map(label).transpose()?,
     };
     submit(&town, key, Command::SetProgramme(programme, by(officer))).await
 }
@@ -207,7 +214,7 @@ async fn take_catalogue(
     let officer = officer.require(Role::Approver)?;
     let catalogue = Catalogue {
         version: CatalogueVersion(body.version),
-        valid_from: body.valid_from.parse().map_err(|_| invalid("valid_from"))?,
+        valid_from: date(&body.valid_from, "valid_from")?,
         companies: body.companies.iter().map(CompanyBody::terms).collect::<Result<_, _>>()?,
     };
     submit(&town, key, Command::TakeCatalogue(catalogue, by(officer))).await

@@ -15,7 +15,7 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
-
+            self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.
             self.due_return(),
             // Payout.

@@ -7,13 +7,13 @@ use alloc::{
 use core::convert::Infallible;
 use minicbor::{Decode, Encode};
 
-use super::Ledger;
+use super::{Ledger, ticket::TicketIndex};
 use crate::{
     account::{HolderClass, HolderState, Side},
     catalogue::CompanyPoints,
     codec::{self, Malformed},
     command::{GrantPrivate, GrantShared, Preset, RulesVersion, TownOpening},
-    date::{BusinessDate, FiscalYear, Time},
+    date::{BusinessDate, FiscalYear, Month, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
     few::Few,
@@ -159,6 +159,14 @@ pub struct Grants {
     pub sums: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
+/// What steps gave a person, by programme and month of walking.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Walked {
+    /// Sums.
+    #[n(0)]
+    pub sums: Few<(ProgrammeId, Month), Points>,
+}
+
 /// A grant that waits for its second officer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Proposal {
@@ -242,8 +250,9 @@ macro_rules! sections {
         $with! {
             holders, books, merchants, terminals, programmes, granted, grants, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
-            outgoing, incoming, client_keys, company_keys, shops, proposed
+            outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.
+            persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
 
@@ -254,6 +263,7 @@ macro_rules! sections {
             // Vouchers.
 
             // Printed tickets.
+            , tickets, ticket_receipts, ticket_rules, ticket_stocks
 
             // Orders and pledges.
             , sites, site_links, holds, campaigns
@@ -298,6 +308,8 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    doubles_of: BTreeMap::new(),
+                    ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
@@ -442,6 +454,8 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_doubles();
+        self.derive_tickets();
         self.derive_orders();
     }
 }

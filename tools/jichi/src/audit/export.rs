@@ -162,6 +162,8 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
+                // Printed tickets.
+                JobKind::TicketLapse => "ticket_lapse",
                 JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
             };
