@@ -49,7 +49,7 @@ pub use check::Checked;
 pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
-pub use payout::NextRun;
+pub use payout::{ChargedDays, NextRun};
 pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
@@ -158,6 +158,9 @@ pub struct Ledger {
     budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
     /// Where in the vault a shop's bank account stands.
     banks: Hashed<MerchantId, crate::command::BankSetting>,
+    /// The schemes whose associations are paid as a shop.
+    associations: Hashed<MerchantId, crate::id::SchemeId>,
+    charges_waiting: Hashed<crate::id::SchemeId, ChargedDays>,
 
     // Moving in.
 
@@ -385,6 +388,7 @@ impl Ledger {
             Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
+            Command::SetPayee(payee, _) => self.plan_payee(payee),
             // Moving in.
         }
     }
@@ -536,7 +540,8 @@ impl Ledger {
             }
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
-            } // Moving in.
+            }
+            Command::SetPayee(payee, _) => self.apply_payee(payee)?, // Moving in.
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! Payout runs: a period is closed for every shop once, in slices, and then paid; what shops owe
 //! back is set off; a transfer that came back is owed again (money-rules, Paying the shops).
 
+mod association;
 mod look;
 mod slice;
 
+pub use association::ChargedDays;
 pub use look::NextRun;
 
 use super::{Broken, Ledger, Plan};

@@ -43,16 +43,6 @@ pub(super) struct Closing {
 }
 
 impl Ledger {
-    /// Where points of a kind stand that a shop is owed, until a run holds them. What a street's
-    /// association is owed for charges stands on its scheme's account.
-    fn owed_on(&self, merchant: MerchantId, kind: Taken) -> Account {
-        match kind {
-            Taken::Payment | Taken::Voucher | Taken::Ticket | Taken::Order => {
-                Account::Merchant(merchant)
-            }
-        }
-    }
-
     /// The shops behind one, as far as something has to be written for them. `set_off` is what was
     /// set off already: nothing before the entry is applied, and its own posting after that.
     pub(super) fn slice_of(

@@ -10,12 +10,13 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     entry::Entry,
-    id::{MerchantId, OfficerId, PaymentId, ProposalId, RunId},
+    id::{AccountId, MerchantId, OfficerId, PaymentId, ProposalId, RunId, SchemeId},
     key::{JobKind, OperationKey},
     ledger::Taken,
     payout::{
         BudgetLine, Cycle, PayoutTerms, Purse, ReturnReason, RunState, StatementKey, StatementState,
     },
+    posting::Postings,
     refusal::Refusal,
 };
 
@@ -76,6 +77,16 @@ impl Desk {
         let entry = self.submit(Command::MarkRun(RunMark { run, step, on }, ByOfficer { officer }));
         self.slices();
         entry
+    }
+
+    /// A charge of a street's card that was confirmed, as far as payouts see it.
+    fn charged(&mut self, account: AccountId, scheme: SchemeId, points: u32) {
+        let day = self.ledger.day();
+        let held = &self.ledger.holder(&account).unwrap().lots;
+        let taken = held.take(p(points), day, |_| true).unwrap();
+        let postings = Postings::out_of(account, taken, Account::LocalCard(scheme)).unwrap();
+        self.ledger.apply_postings(&postings).unwrap();
+        self.ledger.association_took(scheme, day, p(points)).unwrap();
     }
 
     fn pay_run(&mut self, run: RunId) {
@@ -333,6 +344,30 @@ fn a_bank_account_needs_two_officers() {
     desk.submit(Command::DecideProposal(Nothing {}, decision(SECOND))).unwrap();
     assert_eq!(desk.ledger.bank(&SHOP).unwrap().record, 4);
     desk.replays();
+}
+
+#[test]
+fn an_association_is_paid_for_charges_by_day_as_a_shop_is() {
+    let mut desk = town("2027-03-30", &[31], 0);
+    desk.programme(|programme| programme.expiry = crate::programme::ExpiryRule::Never);
+    let resident = desk.resident();
+    desk.grant(resident, 5_000, "a").unwrap();
+    let scheme = SchemeId(1);
+    let payee = |merchant| Command::SetPayee(AssociationPayee { scheme, merchant }, by_officer());
+    let unknown = desk.submit(payee(MerchantId(99)));
+    assert_eq!(unknown, Err(Refusal::UnknownMerchant));
+    // Before anybody is named, and behind it; on both sides of 31 March.
+    desk.charged(resident, scheme, 300);
+    desk.submit(payee(OTHER_SHOP)).unwrap();
+    assert_eq!(desk.submit(payee(SHOP)), Err(Refusal::Exists));
+    desk.on("2027-03-31").charged(resident, scheme, 20);
+    desk.on("2027-04-01").charged(resident, scheme, 1_000);
+    let run = desk.close_run("2027-03-31").unwrap();
+    let key = StatementKey { run, merchant: OTHER_SHOP };
+    let statement = desk.ledger.statement(&key).unwrap();
+    assert_eq!(statement.taken.get(&Taken::Charge), Some(&p(320)));
+    assert_eq!(desk.book(Account::Payable(OTHER_SHOP, run)), 320);
+    assert_eq!(desk.book(Account::LocalCard(scheme)), 1_000);
 }
 
 #[test]
