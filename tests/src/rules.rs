@@ -14,6 +14,7 @@ mod foundation;
 // Printed tickets.
 
 // Orders and pledges.
+mod orders;
 
 // Payout.
 mod payout;
@@ -40,6 +41,7 @@ pub fn all() -> Steps<Books> {
     // Printed tickets.
 
     // Orders and pledges.
+    orders::add(&mut steps);
 
     // Payout.
     payout::add(&mut steps);

@@ -13,6 +13,7 @@ use crate::{
 
 /// Adds them.
 pub(super) fn add(steps: &mut Steps<Story>) {
+    steps.add("{}に地域活動の施策{}がある", programme);
     steps.add("{}は{}までの精算を締める", close);
     steps.add("{}の{}までの精算を別の職員が確認する", |story, words| {
         mark(story, words, "approver", "checked")
@@ -50,6 +51,17 @@ pub(super) fn add(steps: &mut Steps<Story>) {
     steps.add("{}の{}までの精算の振込データには{}件{}円があり、入らないのは{}件である", transfers);
     steps.add("{}の{}年度の報告を{}現在で作る", report);
     steps.add("{}の{}年度の{}現在の報告をもう一度作っても同じである", same_report);
+}
+
+/// An example of a programme that gives to everybody.
+fn programme(story: &mut Story, words: &Words) -> anyhow::Result<()> {
+    let body = json!({"programme": words.number(1)?, "name": "地域活動ポイント(例)",
+        "ceiling": 1_000_000, "from": "2020-01-01", "until": "2099-03-31",
+        "audience": "residents", "cap": null, "expiry": {"fiscal_year_end": 1}, "grace": "may",
+        "issuer": "town", "paid": "no", "two_officers_above": 1_000});
+    let key = story.ahead.new_key()?;
+    let client = story.officer(words.text(0)?, "approver")?;
+    client.post("/v1/programmes", Some(&key), &body)?.ok().map(|_| ())
 }
 
 /// The run that ends on a day, as soon as the node has no work at it.

@@ -1,6 +1,7 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
 pub mod report;
+mod import;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -59,6 +60,8 @@ enum What {
     /// The figures of a fiscal year as of a past day: the same bytes for the same day. 年度報告
     Report(report::Args),
     // Moving in.
+    /// Take over balances and history of a former system. 残高と履歴の移入
+    Import(import::ImportArgs),
 }
 
 /// Runs it. Exit codes: 0 ok, 1 the node refused, 2 usage, 3 cannot reach or read.
@@ -85,6 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Payout.
         What::Report(args) => report::run(args),
         // Moving in.
+        What::Import(args) => import::run(args),
     };
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -31,6 +31,9 @@ impl Ledger {
     }
 
     pub(in crate::ledger) fn plan_payee(&self, payee: &AssociationPayee) -> Result<Plan, Refusal> {
+        if !self.schemes.contains(&payee.scheme) {
+            return Err(Refusal::UnknownScheme);
+        }
         if !self.merchants.contains(&payee.merchant) {
             return Err(Refusal::UnknownMerchant);
         }
@@ -56,7 +59,6 @@ impl Ledger {
     }
 
     /// Notes that a charge was confirmed on a day; its points stand in `local_card(scheme)`.
-    #[allow(dead_code, reason = "the confirmation of a street card's charge calls it")]
     pub(in crate::ledger) fn association_took(
         &mut self,
         scheme: SchemeId,

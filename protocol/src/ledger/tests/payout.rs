@@ -2,7 +2,10 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::desk::*;
+use super::{
+    desk::*,
+    street::{STREET, street},
+};
 use crate::{
     account::Account,
     calendar::{CalendarYear, DaysOff, HolidayTable},
@@ -10,13 +13,12 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     entry::Entry,
-    id::{AccountId, MerchantId, OfficerId, PaymentId, ProposalId, RunId, SchemeId},
+    id::{MerchantId, OfficerId, PaymentId, ProposalId, RunId, SchemeId},
     key::{JobKind, OperationKey},
     ledger::Taken,
     payout::{
         BudgetLine, Cycle, PayoutTerms, Purse, ReturnReason, RunState, StatementKey, StatementState,
     },
-    posting::Postings,
     refusal::Refusal,
 };
 
@@ -77,16 +79,6 @@ impl Desk {
         let entry = self.submit(Command::MarkRun(RunMark { run, step, on }, ByOfficer { officer }));
         self.slices();
         entry
-    }
-
-    /// A charge of a street's card that was confirmed, as far as payouts see it.
-    fn charged(&mut self, account: AccountId, scheme: SchemeId, points: u32) {
-        let day = self.ledger.day();
-        let held = &self.ledger.holder(&account).unwrap().lots;
-        let taken = held.take(p(points), day, |_| true).unwrap();
-        let postings = Postings::out_of(account, taken, Account::LocalCard(scheme)).unwrap();
-        self.ledger.apply_postings(&postings).unwrap();
-        self.ledger.association_took(scheme, day, p(points)).unwrap();
     }
 
     fn pay_run(&mut self, run: RunId) {
@@ -348,26 +340,30 @@ fn a_bank_account_needs_two_officers() {
 
 #[test]
 fn an_association_is_paid_for_charges_by_day_as_a_shop_is() {
-    let mut desk = town("2027-03-30", &[31], 0);
-    desk.programme(|programme| programme.expiry = crate::programme::ExpiryRule::Never);
-    let resident = desk.resident();
-    desk.grant(resident, 5_000, "a").unwrap();
-    let scheme = SchemeId(1);
-    let payee = |merchant| Command::SetPayee(AssociationPayee { scheme, merchant }, by_officer());
-    let unknown = desk.submit(payee(MerchantId(99)));
-    assert_eq!(unknown, Err(Refusal::UnknownMerchant));
-    // Before anybody is named, and behind it; on both sides of 31 March.
-    desk.charged(resident, scheme, 300);
-    desk.submit(payee(OTHER_SHOP)).unwrap();
-    assert_eq!(desk.submit(payee(SHOP)), Err(Refusal::Exists));
-    desk.on("2027-03-31").charged(resident, scheme, 20);
-    desk.on("2027-04-01").charged(resident, scheme, 1_000);
-    let run = desk.close_run("2027-03-31").unwrap();
+    let (mut desk, resident) = street(|_| {});
+    desk.fact(Command::SetHolidays(holidays(), by_officer()));
+    let payee =
+        |merchant, scheme| Command::SetPayee(AssociationPayee { scheme, merchant }, by_officer());
+    let unknown = desk.submit(payee(OTHER_SHOP, SchemeId(9)));
+    assert_eq!(unknown, Err(Refusal::UnknownScheme));
+    assert_eq!(desk.submit(payee(MerchantId(99), STREET)), Err(Refusal::UnknownMerchant));
+    let card = desk.linked(resident);
+    // Before anybody is named, and behind it; on both sides of the month's end.
+    let first = desk.charge(resident, card, 300).unwrap();
+    desk.confirm(first).unwrap();
+    desk.submit(payee(OTHER_SHOP, STREET)).unwrap();
+    assert_eq!(desk.submit(payee(SHOP, STREET)), Err(Refusal::Exists));
+    let second = desk.on("2026-11-30").charge(resident, card, 200).unwrap();
+    desk.confirm(second).unwrap();
+    let third = desk.on("2026-12-01").charge(resident, card, 700).unwrap();
+    desk.confirm(third).unwrap();
+    let run = desk.close_run("2026-11-30").unwrap();
     let key = StatementKey { run, merchant: OTHER_SHOP };
     let statement = desk.ledger.statement(&key).unwrap();
-    assert_eq!(statement.taken.get(&Taken::Charge), Some(&p(320)));
-    assert_eq!(desk.book(Account::Payable(OTHER_SHOP, run)), 320);
-    assert_eq!(desk.book(Account::LocalCard(scheme)), 1_000);
+    assert_eq!(statement.taken.get(&Taken::Charge), Some(&p(500)));
+    assert_eq!(desk.book(Account::Payable(OTHER_SHOP, run)), 500);
+    assert_eq!(desk.book(Account::LocalCard(STREET)), 700);
+    desk.replays();
 }
 
 #[test]
