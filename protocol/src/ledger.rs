@@ -207,8 +207,8 @@ pub struct Ledger {
     /// Where in the vault a shop's bank account stands.
     banks: Hashed<MerchantId, crate::command::BankSetting>,
     /// The schemes whose associations are paid as a shop.
-    associations: Hashed<MerchantId, crate::id::SchemeId>,
-    charges_waiting: Hashed<crate::id::SchemeId, ChargedDays>,
+    associations: Hashed<MerchantId, SchemeId>,
+    charges_waiting: Hashed<SchemeId, ChargedDays>,
 
     // Moving in.
     imports: Hashed<crate::id::ImportId, Import>,

@@ -184,6 +184,7 @@ fn lapsed(report: &Report) -> Table {
             LapsedKind::Administrative => "行政ポイント",
             LapsedKind::Reward => "商店街ポイント",
             LapsedKind::Converted => "地域経済応援ポイント",
+            LapsedKind::Voucher => "商品券",
         };
         vec![name.into(), (*in_year).into(), (*in_all).into()]
     });
