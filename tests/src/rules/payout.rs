@@ -5,7 +5,7 @@ use jichi_protocol::{
     account::Account,
     calendar::{CalendarYear, DaysOff, HolidayTable},
     command::{ByOfficer, Command, RunClosing, RunMark, RunStep, TransferAgain, TransferReturned},
-    date::BusinessDate,
+    date::{BusinessDate, FiscalYear},
     id::RunId,
     payout::{Cycle, PayoutTerms, ReturnReason, Spending, Statement, StatementKey},
     points::Points,
@@ -176,10 +176,15 @@ fn spending(books: &mut Books, words: &Words) -> anyhow::Result<()> {
     books.settle()?;
     let made = Spending::of(date(words.text(0)?)?, date(words.text(1)?)?);
     let name = match made {
-        Spending::OfItsYear(year) => format!("令和{}年度の年度内の支出", year.0 - 2018),
-        Spending::Closing(year) => format!("令和{}年度の出納整理期間の支出", year.0 - 2018),
-        Spending::PastYear(year) => format!("令和{}年度分の過年度支出", year.0 - 2018),
+        Spending::OfItsYear(year) => format!("令和{}年度の年度内の支出", reiwa(year)),
+        Spending::Closing(year) => format!("令和{}年度の出納整理期間の支出", reiwa(year)),
+        Spending::PastYear(year) => format!("令和{}年度分の過年度支出", reiwa(year)),
     };
     ensure!(name == words.text(2)?, "it is {name}");
     Ok(())
+}
+
+/// The year of the era 令和 in which a fiscal year begins.
+const fn reiwa(year: FiscalYear) -> u32 {
+    year.0.saturating_sub(2018)
 }

@@ -213,7 +213,7 @@ fn transfers(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_report(story: &mut Story, words: &Words) -> anyhow::Result<[String; 3]> {
+fn print_report(story: &Story, words: &Words) -> anyhow::Result<[String; 3]> {
     let (town, year) = (words.text(0)?, words.number(1)?.to_string());
     let as_of = date(words.text(2)?)?.to_string();
     let folder = story.node(town)?.data();

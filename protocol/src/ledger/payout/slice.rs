@@ -154,7 +154,8 @@ impl Ledger {
         behind: Option<MerchantId>,
     ) -> (Vec<(StatementKey, Points)>, Option<MerchantId>) {
         let key = |merchant| StatementKey { run, merchant };
-        let from = behind.map_or(Bound::Included(key(MerchantId(0))), |m| Bound::Excluded(key(m)));
+        let from = behind
+            .map_or_else(|| Bound::Included(key(MerchantId(0))), |last| Bound::Excluded(key(last)));
         let to = Bound::Included(key(MerchantId(u32::MAX)));
         let mut owed = Vec::new();
         let mut seen = None;

@@ -164,10 +164,10 @@ pub(super) fn pdf(report: &Report, tables: &[Table], font: &Path) -> Result<Vec<
             top = mm(20);
         }
         sheets.text(mm(20), top, Pt(11), Align::Left, table.title);
-        top = top + mm(4);
+        top = top.tenths(40);
         if table.rows.is_empty() {
-            sheets.text(mm(24), top + mm(3), Pt(9), Align::Left, "なし");
-            top = top + mm(12);
+            sheets.text(mm(24), top.tenths(30), Pt(9), Align::Left, "なし");
+            top = top.tenths(120);
             continue;
         }
         let first = table.rows.first();
@@ -196,7 +196,7 @@ pub(super) fn pdf(report: &Report, tables: &[Table], font: &Path) -> Result<Vec<
             columns: &columns,
         };
         let rows = table.rows.iter().map(|row| row.iter().map(shown).collect());
-        top = sheets.table(&layout, rows) + mm(10);
+        top = sheets.table(&layout, rows).tenths(100);
     }
     sheets.number_pages();
     sheets.finish()
