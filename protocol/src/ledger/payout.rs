@@ -84,8 +84,8 @@ impl Ledger {
 
     /// Whether nothing of a shop's day can change any more but by a refund: until its day close a
     /// payment can be voided.
-    fn shop_day_is_over(&self, _: Time, _: &MerchantId, day: BusinessDate) -> bool {
-        self.meta.day > day
+    fn shop_day_is_over(&self, time: Time, shop: &MerchantId, day: BusinessDate) -> bool {
+        self.meta.day > day && time >= self.day_close(shop, day)
     }
 
     /// The business day on which a period is paid by the town's terms.

@@ -201,6 +201,7 @@ impl Desk {
             total_yen: Some(p(total)),
             at: self.time,
             proof: crate::digest::Digest::of(&[b"proof"]),
+            rest: None,
         };
         let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
         let payer = Payer { account, method: Method::StreetCard };
