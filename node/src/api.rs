@@ -21,6 +21,9 @@ pub mod view;
 pub mod programme;
 
 // Bulk grants, claim slips, group applications.
+pub mod application;
+pub mod bulk;
+pub mod claim_slip;
 
 // Conversions, payments, life of an account.
 

@@ -1,5 +1,6 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+mod bulk;
 mod import;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
@@ -44,6 +45,11 @@ enum What {
     // Programmes and grants.
 
     // Bulk grants, claim slips, group applications.
+    /// Grant by a file, or issue claim slips. 一括付与
+    Bulk(bulk::BulkArgs),
+    /// Claim slips: report, mailing list, reissue. 受取コード付き通知書
+    #[command(subcommand)]
+    Slips(bulk::SlipsArgs),
 
     // Conversions, payments, life of an account.
 
@@ -72,6 +78,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Programmes and grants.
 
         // Bulk grants, claim slips, group applications.
+        What::Bulk(args) => bulk::grant(args),
+        What::Slips(args) => bulk::slips(args),
 
         // Conversions, payments, life of an account.
 
