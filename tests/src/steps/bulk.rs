@@ -15,10 +15,7 @@ use crate::{
 
 /// Adds them.
 pub(super) fn add(steps: &mut Steps<Story>) {
-    steps.add(
-        "{}は施策{}の一括付与のファイル「{}」を「{}」で送る",
-        upload,
-    );
+    steps.add("{}は施策{}の一括付与のファイル「{}」を「{}」で送る", upload);
     steps.add("一括付与の状態は「{}」である", state);
     steps.add("{}は施策{}の通知書を{}までの期限で発行する", issue);
     steps.add("「{}」の通知書を再発行する", reissue);
@@ -66,7 +63,8 @@ fn send(story: &mut Story, town: &str, query: &str, bytes: &[u8]) -> anyhow::Res
 
 fn upload(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     let mut file = String::from("マイキーID,ポイント,活動,日付\r\n");
-    for [name, points, activity, date] in words.rows(["住民", "ポイント", "活動", "日付"])? {
+    for [name, points, activity, date] in words.rows(["住民", "ポイント", "活動", "日付"])?
+    {
         let mykey = &story.holder(&name)?.mykey;
         file.push_str(&format!("{mykey},\"{points}\",{activity},{date}\r\n"));
     }

@@ -108,6 +108,10 @@ pub(super) fn grant(args: &BulkArgs) -> anyhow::Result<()> {
     tell(&bulk, &state)
 }
 
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(out::say(line)?)
+}
+
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| path.display().to_string())
 }
@@ -134,22 +138,25 @@ fn progress(state: &Value) {
 fn tell(bulk: &str, state: &Value) -> anyhow::Result<()> {
     for fault in state.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let (line, code) = (number(fault, "line"), word(fault, "code"));
-        out::say(&format!("{line}行目 {code}: {}", word(fault, "text")))?;
+        say(&format!("{line}行目 {code}: {}", word(fault, "text")))?;
     }
     let (points, ready) = (number(state, "points"), number(state, "ready"));
     let (lines, refused) = (number(state, "lines"), number(state, "refused"));
     let all = format!("{bulk}: {lines}行、付与{ready}行 {points}ポイント、エラー{refused}行");
     match word(state, "state") {
-        "done" => out::say(&format!("{all}。付与しました")),
-        "dry_run" => out::say(&format!("{all}。確認だけで、何も付与していません")),
-        "worklist" => out::say(&format!(
+        "done" => say(&format!("{all}。付与しました")),
+        "dry_run" => say(&format!("{all}。確認だけで、何も付与していません")),
+        "worklist" => say(&format!(
             "{all}。受取人を選ぶ行が{}件あります(/v1/worklist)",
             number(state, "worklist")
         )),
-        "awaiting_second_officer" => {
-            out::say(&format!("{all}。別の職員の決裁を待っています(決裁番号 {})", word(state, "proposal")))
+        "awaiting_second_officer" => say(&format!(
+            "{all}。別の職員の決裁を待っています(決裁番号 {})",
+            word(state, "proposal")
+        )),
+        other => {
+            bail!(Refused(format!("{all}。付与していません({other} {})", word(state, "code"))))
         }
-        other => bail!(Refused(format!("{all}。付与していません({other} {})", word(state, "code")))),
     }
 }
 
@@ -158,18 +165,18 @@ pub(super) fn slips(args: &SlipsArgs) -> anyhow::Result<()> {
     match args {
         SlipsArgs::Report { desk, bulk } => {
             let reply = desk.sign_in()?.get(&format!("/v1/slips/files/{bulk}/report"))?;
-            out::say(&serde_json::to_string_pretty(&expect_done(reply)?)?)
+            say(&serde_json::to_string_pretty(&expect_done(reply)?)?)
         }
         SlipsArgs::Mailing { desk, bulk } => {
             let list = desk.sign_in()?.text(&format!("/v1/slips/files/{bulk}/letters.csv"))?;
-            out::say(list.trim_end())
+            say(list.trim_end())
         }
         SlipsArgs::Reissue { desk, slip } => {
             let key = new_key()?;
             let path = format!("/v1/slips/{slip}/reissue");
             let reply = desk.sign_in()?.post(&path, Some(&key), &Value::Null)?;
             let letter = expect_done(reply)?;
-            out::say(&format!("再発行しました。新しい通知書: {}", word(&letter, "letter")))
+            say(&format!("再発行しました。新しい通知書: {}", word(&letter, "letter")))
         }
     }
 }
