@@ -4,6 +4,7 @@ mod foundation;
 // Programmes and grants.
 
 // Bulk grants, claim slips, group applications.
+mod bulk;
 
 // Conversions, payments, life of an account.
 
@@ -30,6 +31,7 @@ pub fn all() -> Steps<Books> {
     // Programmes and grants.
 
     // Bulk grants, claim slips, group applications.
+    bulk::add(&mut steps);
 
     // Conversions, payments, life of an account.
 
