@@ -3,9 +3,7 @@
 use anyhow::{Context as _, ensure};
 use jichi_protocol::{
     account::Account,
-    command::{
-        BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, ByOfficer, Command,
-    },
+    command::{BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, ByOfficer, Command},
     digest::Digest,
     id::{BulkId, ProgrammeId},
     points::Points,
@@ -42,7 +40,8 @@ fn open(books: &mut Books, words: &Words) -> anyhow::Result<()> {
 
 fn lines(books: &mut Books, words: &Words) -> anyhow::Result<()> {
     let mut lines = Vec::new();
-    for (line, [name, points, activity]) in (2_u32..).zip(words.rows(["住民", "ポイント", "活動"])?)
+    for (line, [name, points, activity]) in
+        (2_u32..).zip(words.rows(["住民", "ポイント", "活動"])?)
     {
         lines.push(BulkLine {
             line,
