@@ -25,6 +25,9 @@ pub mod programme;
 pub mod register;
 
 // Bulk grants, claim slips, group applications.
+pub mod application;
+pub mod bulk;
+pub mod claim_slip;
 
 // Conversions, payments, life of an account.
 pub mod preview;

@@ -17,6 +17,8 @@ pub mod index;
 pub mod password;
 pub mod person;
 pub mod register;
+pub mod bulk;
+pub mod application;
 pub mod street_card;
 pub mod session;
 pub mod staff;

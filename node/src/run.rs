@@ -17,6 +17,8 @@ use crate::{
         problem::with_fallbacks,
         sign::SignatureGate,
     },
+    application::Applications,
+    bulk::{self, Bulks},
     card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
@@ -170,6 +172,10 @@ async fn serve_town(
         .merge(api::measured::routes());
 
     // Bulk grants, claim slips, group applications.
+    let bulks = Extension(Bulks::start(town.clone(), stop.clone()));
+    let applications = Extension(Applications::open(town.people().vault().clone()));
+    let public = public.merge(api::claim_slip::holder_routes().layer(applications.clone()));
+    let staff = staff.merge(api::bulk::routes().layer(applications).layer(bulks));
 
     // Conversions, payments, life of an account.
 
@@ -219,15 +225,21 @@ async fn serve_town(
             } else {
                 with_fallbacks(routes)
             };
-            bound.push((listener, routes.with_state(town.clone())));
+            // Officers send files; nobody else sends anything large.
+            let body_bytes_max = match name {
+                "staff" => bulk::file::FILE_BYTES_MAX,
+                _ => Limits::default().body_bytes_max,
+            };
+            bound.push((listener, routes.with_state(town.clone()), body_bytes_max));
         }
     }
     let mut serving = JoinSet::new();
-    for (listener, router) in bound {
+    for (listener, router, body_bytes_max) in bound {
         let router: Router = router;
         // A shop street behind one address, and a proxy in front, ask many at a time.
         let limits = Limits {
             requests_per_address_max: Limits::default().requests_max,
+            body_bytes_max,
             ..Limits::default()
         };
         serving.spawn(serve(listener, router, limits, stop.clone()));

@@ -5,6 +5,7 @@ mod foundation;
 mod grants;
 
 // Bulk grants, claim slips, group applications.
+mod bulk;
 
 // Conversions, payments, life of an account.
 
@@ -34,6 +35,7 @@ pub fn all() -> Steps<Story> {
     grants::add(&mut steps);
 
     // Bulk grants, claim slips, group applications.
+    bulk::add(&mut steps);
 
     // Conversions, payments, life of an account.
 

@@ -1,6 +1,7 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
 pub mod report;
+mod bulk;
 mod import;
 mod measured;
 
@@ -50,6 +51,11 @@ enum What {
     Exchange(measured::Measured),
 
     // Bulk grants, claim slips, group applications.
+    /// Grant by a file, or issue claim slips. 一括付与
+    Bulk(bulk::BulkArgs),
+    /// Claim slips: report, mailing list, reissue. 受取コード付き通知書
+    #[command(subcommand)]
+    Slips(bulk::SlipsArgs),
 
     // Conversions, payments, life of an account.
 
@@ -81,6 +87,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::Exchange(file) => measured::send(file, "exchange"),
 
         // Bulk grants, claim slips, group applications.
+        What::Bulk(args) => bulk::grant(args),
+        What::Slips(args) => bulk::slips(args),
 
         // Conversions, payments, life of an account.
 

@@ -234,6 +234,22 @@ impl Client {
         Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
     }
 
+    /// POSTs a file as CSV under a key.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub fn post_file(&self, path: &str, key: &ClientKey, bytes: &[u8]) -> anyhow::Result<Reply> {
+        let mut request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "text/csv")
+            .header("idempotency-key", key.to_string());
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        reply(request.send(bytes))
+    }
+
     /// POSTs JSON with these headers, as they are.
     ///
     /// # Errors
