@@ -8,8 +8,10 @@ mod foundation;
 // Conversions, payments, life of an account.
 
 // Street cards.
+mod street;
 
 // Vouchers.
+mod voucher;
 
 // Printed tickets.
 
@@ -34,8 +36,10 @@ pub fn all() -> Steps<Story> {
     // Conversions, payments, life of an account.
 
     // Street cards.
+    street::add(&mut steps);
 
     // Vouchers.
+    voucher::add(&mut steps);
 
     // Printed tickets.
 
