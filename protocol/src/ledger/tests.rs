@@ -2,6 +2,7 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
+mod bulk;
 mod corners;
 pub(crate) mod desk;
 mod every;
