@@ -1,5 +1,6 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+mod charge;
 mod import;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
@@ -48,6 +49,8 @@ enum What {
     // Conversions, payments, life of an account.
 
     // Street cards.
+    /// Open charges of a street's card as CSV, or the card system's answers. チャージの書き出しと回答
+    Charges(charge::ChargeArgs),
 
     // Vouchers.
 
@@ -76,6 +79,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Conversions, payments, life of an account.
 
         // Street cards.
+        What::Charges(args) => charge::run(args),
 
         // Vouchers.
 
