@@ -191,7 +191,8 @@ fn card_system(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     };
     let known = story.notes.contains_key("card system");
     if known {
-        CARD_SYSTEM.with_borrow(|system| system.as_ref().map(|system| system.say(says)));
+        let system = CARD_SYSTEM.with_borrow(Clone::clone).context("the card system runs")?;
+        system.say(says);
         return Ok(());
     }
     let system = CardSystem::start(says)?;
