@@ -10,8 +10,10 @@ mod bulk;
 // Conversions, payments, life of an account.
 
 // Street cards.
+mod street;
 
 // Vouchers.
+mod voucher;
 
 // Printed tickets.
 
@@ -40,8 +42,10 @@ pub fn all() -> Steps<Story> {
     // Conversions, payments, life of an account.
 
     // Street cards.
+    street::add(&mut steps);
 
     // Vouchers.
+    voucher::add(&mut steps);
 
     // Printed tickets.
 

@@ -2,6 +2,7 @@
 
 pub mod report;
 mod bulk;
+mod charge;
 mod import;
 mod measured;
 
@@ -60,6 +61,8 @@ enum What {
     // Conversions, payments, life of an account.
 
     // Street cards.
+    /// Open charges of a street's card as CSV, or the card system's answers. チャージの書き出しと回答
+    Charges(charge::ChargeArgs),
 
     // Vouchers.
 
@@ -93,6 +96,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Conversions, payments, life of an account.
 
         // Street cards.
+        What::Charges(args) => charge::run(args),
 
         // Vouchers.
 
