@@ -12,6 +12,7 @@ mod foundation;
 // Vouchers.
 
 // Printed tickets.
+mod tickets;
 
 // Orders and pledges.
 
@@ -37,6 +38,7 @@ pub fn all() -> Steps<Books> {
     // Vouchers.
 
     // Printed tickets.
+    tickets::add(&mut steps);
 
     // Orders and pledges.
 

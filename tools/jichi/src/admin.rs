@@ -1,5 +1,8 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+// Printed tickets.
+mod ticket;
+
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
@@ -50,7 +53,8 @@ enum What {
     // Vouchers.
 
     // Printed tickets.
-
+    /// Tell whether a town signed printed tickets, without any node. ポイント券の真正の確認
+    VerifyTicket(ticket::Args),
     // Orders and pledges.
 
     // Payout.
@@ -76,7 +80,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Vouchers.
 
         // Printed tickets.
-
+        What::VerifyTicket(args) => ticket::run(args),
         // Orders and pledges.
 
         // Payout.

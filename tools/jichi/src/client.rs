@@ -168,6 +168,21 @@ impl Client {
         if response.status().is_success() { Ok(text) } else { Err(anyhow!("{text}")) }
     }
 
+    /// GETs a path as bytes: a PDF, for instance.
+    ///
+    /// # Errors
+    /// When the node cannot be reached, or answers with a problem.
+    pub fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.call().with_context(|| format!("{}{path}", self.base))?;
+        let bytes = response.body_mut().read_to_vec()?;
+        let done = response.status().is_success();
+        if done { Ok(bytes) } else { Err(anyhow!("{}", String::from_utf8_lossy(&bytes))) }
+    }
+
     /// POSTs JSON under a key.
     ///
     /// # Errors
