@@ -18,14 +18,22 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod programme;
 
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
 
 // Street cards.
+pub mod charge;
+mod place;
+pub mod reward;
+pub mod slip;
+pub mod street;
 
 // Vouchers.
+pub mod redemption;
+pub mod voucher;
 
 // Printed tickets.
 pub mod ticket;
@@ -38,3 +46,4 @@ pub mod site;
 pub mod payout;
 
 // Moving in.
+pub mod import;

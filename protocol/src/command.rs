@@ -1,20 +1,32 @@
 //! Commands: what may be asked of the ledger. Each has a part that a shop or peer may see and a
 //! part that only holder and auditor see (architecture, What an entry is).
 
+mod bulk;
 mod fact;
 mod payout;
+mod import;
 mod order;
+mod person;
 mod points;
 mod proposed;
+mod street;
 mod ticket;
 mod till;
+mod voucher;
 
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+pub use bulk::{
+    BulkClosing, BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, BulkSweep,
+    GroupPerson, GroupPrivate, GroupShared, SlipClaim, SlipLine, SlipLines, SlipReissue,
+};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use import::{
+    Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
 };
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
@@ -23,17 +35,28 @@ pub use order::{
 pub use payout::{
     BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
 };
+pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use street::{
+    CardOpening, CardStockMove, CardStockShared, ChargeAnswer, ChargePrivate, ChargeShared, Earner,
+    RewardIntent, RewardReturnIntent, SignedReward, SignedRewardReturn, StreetCardLink,
+    StreetCardState,
+};
 pub use ticket::{
     DoubleVerdict, SignedTicketScan, TicketBundle, TicketDecision, TicketHolder, TicketOrder,
     TicketRange, TicketScan, TicketVoid,
 };
 pub use till::TillSigned;
+pub use voucher::{
+    RedemptionIntent, RedemptionVoidIntent, SignedRedemption, SignedRedemptionVoid, VoucherBundle,
+    VoucherBuyer, VoucherIssueShared, VoucherIssueVoid, VoucherPayment, VoucherReissue,
+    VoucherStockMove, VoucherStockShared,
+};
 
 use crate::{
     agreement::SignedAgreement,
@@ -44,8 +67,10 @@ use crate::{
     id::{AccountId, OfficerId, PaymentId},
     payout::{BudgetLine, PayoutTerms},
     programme::Programme,
+    street::Scheme,
     terms::TownTerms,
     ticket::TicketRules,
+    voucher::VoucherKind,
 };
 
 /// Nothing: the part of a command that has no such part.
@@ -246,14 +271,78 @@ commands! {
     28 Propose(Nothing, Proposed): Node,
 
     // Programmes and grants: 30 to 39.
+    /// Two accounts that may be one person's, for an officer to decide.
+    30 NoteMatch(Nothing, PersonMatch): Node of |_, own| own.account,
+    /// An officer says that two accounts are one person's.
+    31 JoinPerson(Nothing, PersonJoin): Node of |_, own| own.account,
+    /// An officer says that two accounts are two persons'.
+    32 PartPersons(Nothing, PersonPart): Node of |_, own| own.account,
+    /// A grant code, new or changed.
+    33 SetGrantCode(GrantCode, ByOfficer): Node,
+    /// A holder showed a grant code.
+    34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
+    /// A file of grants or claim slips is opened, and its sum reserved.
+    40 OpenBulk(BulkOpening, ByOfficer): Node,
+    /// Lines of an open file, pending until it is committed.
+    41 AddBulkLines(BulkSlice, BulkLines): Node,
+    /// A file is committed or cancelled.
+    42 CloseBulk(BulkClosing, ByOfficer): Node,
+    /// A slice of a file that ended is moved to where it belongs.
+    43 SweepBulk(DayTurn, BulkSweep): Rule,
+    /// Claim slips of an open file, good from its commit on.
+    44 AddSlips(BulkSlice, SlipLines): Node,
+    /// A claim slip is claimed.
+    45 ClaimSlip(Nothing, SlipClaim): Node of |_, own| own.account,
+    /// A claim slip gets a new code.
+    46 ReissueSlip(Nothing, SlipReissue): Node,
+    /// A slice of slips that nobody claimed goes back to the budget.
+    47 ReturnSlips(DayTurn, BulkSweep): Rule,
+    /// A group's application is approved: its grants, in one go.
+    48 GrantGroup(GroupShared, GroupPrivate): Node,
 
     // Conversions, payments, life of an account: 50 to 64.
 
     // Street cards: 65 to 74.
+    /// A street's scheme, new or changed.
+    65 SetScheme(Scheme, ByOfficer): Node,
+    /// Street cards that came to a desk, or were spoiled there.
+    66 MoveCardStock(CardStockShared, ByOfficer): Node,
+    /// A street's card becomes a holder's.
+    67 LinkStreetCard(Nothing, StreetCardLink): Node of |_, own| own.account,
+    /// A street's card is blocked, or opened again.
+    68 SetStreetCard(Nothing, StreetCardState): Node,
+    /// Points leave for a street's card.
+    69 Charge(ChargeShared, ChargePrivate): Node of |_, own| own.account,
+    /// The card system has taken a charge.
+    70 ConfirmCharge(ChargeAnswer, ByActor): Node,
+    /// The card system has not taken a charge: it comes back.
+    71 FailCharge(ChargeAnswer, ByActor): Node,
+    /// A reward for a purchase in cash.
+    72 Reward(SignedReward, Earner): Till of |_, earner| earner.account,
+    /// Cash was given back: its reward is taken back.
+    73 ReturnReward(SignedRewardReturn, Nothing): Till,
 
     // Vouchers: 75 to 89.
+    /// A kind of voucher, new or changed.
+    75 SetVoucherKind(VoucherKind, ByOfficer): Node,
+    /// Printed vouchers that came to a desk, or were spoiled there.
+    76 MoveVoucherStock(VoucherStockShared, ByOfficer): Node,
+    /// Vouchers are issued at a desk.
+    77 IssueVouchers(VoucherIssueShared, VoucherBuyer): Node,
+    /// The void of an issue of which nothing was used.
+    78 VoidVoucherIssue(VoucherIssueVoid, ByOfficer): Node,
+    /// A lost voucher is issued anew, once.
+    79 ReissueVoucher(VoucherReissue, ByOfficer): Node,
+    /// A shop redeems vouchers.
+    80 RedeemVouchers(SignedRedemption, Nothing): Till,
+    /// The void of a redemption, on its day.
+    81 VoidRedemption(SignedRedemptionVoid, Nothing): Till,
+    /// The office redeems vouchers that a shop handed in.
+    82 RedeemBundle(VoucherBundle, ByOfficer): Node,
+    /// A slice of vouchers that nobody redeemed.
+    83 LapseVouchers(DayTurn, Nothing): Rule,
 
     // Printed tickets: 90 to 99.
     /// The rules about tickets from a day on.
@@ -316,6 +405,14 @@ commands! {
     118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
+    /// An import of balances from a former system, as declared.
+    120 OpenImport(ImportOpening, ByOfficer): Node,
+    /// The next lines of an import.
+    121 ImportLines(ImportSlice, ImportLines): Node,
+    /// An import is accepted whole, or given up.
+    122 CloseImport(ImportClosing, ByOfficer): Node,
+    /// A slice of an accepted import becomes lots.
+    123 TakeOver(DayTurn, Nothing): Rule,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -390,7 +487,7 @@ impl Command {
         // Conversions, payments, life of an account.
 
         // Payout.
-        matches!(self, Self::SetBank(..))
+        matches!(self, Self::SetBank(..) | Self::OpenImport(..))
         // Moving in.
     }
 

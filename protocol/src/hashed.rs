@@ -16,8 +16,8 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     id::{
-        AccountId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId, RunId,
-        SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
+        AccountId, CodeId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId,
+        RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
 use node::Node;
@@ -276,7 +276,8 @@ macro_rules! bucketed_by_bytes {
 }
 pub(crate) use bucketed_by_bytes;
 
-bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId);
+bucketed_by_bytes!(StreetCardId);
+bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId, CodeId);
 
 /// Each its own place, by a number.
 macro_rules! bucketed_by_number {

@@ -244,16 +244,45 @@ bytes_id!(
 );
 
 bytes_id!(
-    /// A file of bulk grants. Equals the operation key that opened it.
+    /// A file of bulk grants or claim slips. Equals the operation key under which it was uploaded.
     BulkId, 16
+);
+bytes_id!(
+    /// A claim slip (受取コード付き通知書). A pseudonym: the vault alone knows whose it is.
+    SlipId, 16
+);
+bytes_id!(
+    /// A group's application. Equals the operation key under which it was drafted.
+    ApplicationId, 16
 );
 bytes_id!(
     /// An order's or a pledge's hold. Equals the operation key that made it.
     HoldId, 16
 );
 bytes_id!(
+    /// A grant code. Derived from the operation key that made it.
+    CodeId, 16
+);
+bytes_id!(
     /// An import from a town's former system. Equals the operation key that opened it.
     ImportId, 16
+);
+
+bytes_id!(
+    /// A charge of a street's card. Equals the operation key that made it.
+    ChargeId, 16
+);
+bytes_id!(
+    /// What the journal calls a street's card: a pseudonym, the vault alone knows its number.
+    StreetCardId, 16
+);
+bytes_id!(
+    /// Vouchers that were issued at once. Equals the operation key that issued them.
+    VoucherIssueId, 16
+);
+bytes_id!(
+    /// Vouchers that a shop took at once. Equals the operation key that redeemed them.
+    RedemptionId, 16
 );
 
 /// A small number that the node gives out, in order.

@@ -17,14 +17,24 @@ mod shop;
 mod state;
 mod transfer;
 // Programmes and grants.
+mod code;
+mod person;
 
 // Bulk grants, claim slips, group applications.
+mod bulk;
+mod group;
+mod slip;
 
 // Conversions, payments, life of an account.
 
 // Street cards.
+mod charge;
+mod reward;
+mod street;
 
 // Vouchers.
+mod redeem;
+mod voucher;
 
 // Printed tickets.
 mod ticket;
@@ -38,20 +48,35 @@ mod order;
 mod payout;
 
 // Moving in.
+mod import;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
+pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};
 pub use campaign::Campaign;
+pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
+pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use group::GROUP_PERSONS_MAX;
+pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
+pub use person::Person;
+pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
+pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
+pub use slip::{Slip, SlipState};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
-    Proposal,
+    Proposal, Walked,
+};
+pub use street::{CardStock, StreetCard};
+pub use voucher::{
+    Bought, DeskStock, IssueState, Premium, Serials, Voucher, VoucherIssue, VoucherState,
+    VoucherStock,
 };
 
 use crate::{
@@ -67,9 +92,10 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, DeskId, EntryIndex, Handle, HoldId, MerchantId,
-        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber, TicketReceiptNumber,
-        TownId, TransferId,
+        AccountId, ChannelNumber, ChargeId, CodeId, ConversionId, DeskId, EntryIndex, Handle,
+        HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId, SiteId,
+        StreetCardId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
+        VoucherIssueId, VoucherKindId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -77,9 +103,11 @@ use crate::{
     programme::Programme,
     refusal::Refusal,
     signature::SigningKey,
+    street::Scheme,
     terms::TownTerms,
     ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
     transfer::{Incoming, Outgoing},
+    voucher::{VoucherId, VoucherKind},
 };
 
 /// Everything that a town's entries have made.
@@ -116,14 +144,43 @@ pub struct Ledger {
     /// What waits for a second officer, but for grants.
     proposed: Hashed<ProposalId, Proposed>,
     // Programmes and grants.
+    /// Whose holder may be, is or is not another account's.
+    persons: Hashed<AccountId, Person>,
+    grant_codes: Hashed<CodeId, CodeUse>,
+    /// What steps gave, by programme and month of walking.
+    walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
+    /// Files, open and ended.
+    bulks: bulk::Files,
+    /// What lines of a file hold ready for an account; the points stand in `bulk(file)`.
+    pending: bulk::AllPending,
+    slips: slip::Slips,
+    /// Groups' applications that were approved, by the entry that granted them.
+    applications: group::Approved,
 
     // Conversions, payments, life of an account.
 
     // Street cards.
+    schemes: Hashed<SchemeId, Scheme>,
+    card_stock: Hashed<SchemeId, CardStock>,
+    street_cards: Hashed<StreetCardId, StreetCard>,
+    /// Accounts that a card opened, with that card.
+    card_accounts: Hashed<AccountId, StreetCardId>,
+    charges: Hashed<ChargeId, Charge>,
+    /// What an account charged on its last day of charging.
+    charged: Hashed<AccountId, ChargedDay>,
+    /// What purchases earned, by the payment or the reward that says so.
+    rewards: Hashed<PaymentId, Reward>,
 
     // Vouchers.
+    voucher_kinds: Hashed<VoucherKindId, VoucherKind>,
+    voucher_stock: Hashed<VoucherKindId, VoucherStock>,
+    voucher_issues: Hashed<VoucherIssueId, VoucherIssue>,
+    vouchers: Hashed<VoucherId, Voucher>,
+    /// Units that a person has of each kind.
+    voucher_buyers: Hashed<AccountId, Bought>,
+    redemptions: Hashed<RedemptionId, Redemption>,
 
     // Printed tickets.
     tickets: Hashed<TicketNumber, Ticket>,
@@ -151,6 +208,9 @@ pub struct Ledger {
     banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
+    imports: Hashed<crate::id::ImportId, Import>,
+    /// Lots that wait for the end of an import.
+    arriving: Hashed<AccountId, Arriving>,
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
@@ -160,6 +220,16 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// The accounts for which a file holds something ready.
+    pending_of: bulk::PendingOf,
+    /// The slips of a file that nobody claimed yet.
+    slips_of: slip::SlipsOf,
+    /// The slip of each code that was ever issued.
+    slip_codes: slip::SlipCodes,
+    /// Vouchers that are not redeemed, by the last day on which they can be.
+    voucher_ends: Hashed<(BusinessDate, VoucherId), ()>,
+    /// The doubles of a person's first account.
+    doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     ticket_index: ticket::TicketIndex,
     ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
@@ -296,6 +366,9 @@ impl Ledger {
         if submission.command.needs_two_officers() {
             return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });
         }
+        if let Some(above) = self.above_one_officer(&submission.command) {
+            return Err(Refusal::SecondOfficerNeeded { above });
+        }
         self.plan_command(time, &submission.command)
     }
 
@@ -331,15 +404,44 @@ impl Ledger {
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
             // Programmes and grants.
-
+            Command::NoteMatch(_, found) => self.plan_match(found),
+            Command::JoinPerson(_, join) => self.plan_join(join),
+            Command::PartPersons(_, part) => self.plan_part(part),
+            Command::SetGrantCode(code, _) => self.plan_grant_code(code),
+            Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
-
+            Command::OpenBulk(opening, _) => self.plan_open_bulk(opening),
+            Command::AddBulkLines(slice, lines) => self.plan_bulk_lines(slice, lines),
+            Command::CloseBulk(closing, _) => self.plan_close_bulk(closing),
+            Command::SweepBulk(_, sweep) => self.plan_bulk_sweep(sweep),
+            Command::AddSlips(slice, lines) => self.plan_slips(slice, lines),
+            Command::ClaimSlip(_, claim) => self.plan_claim(claim),
+            Command::ReissueSlip(_, reissue) => self.plan_reissue(reissue),
+            Command::ReturnSlips(_, sweep) => self.plan_slip_return(sweep),
+            Command::GrantGroup(shared, private) => self.plan_group(shared, private),
             // Conversions, payments, life of an account.
 
             // Street cards.
+            Command::SetScheme(scheme, _) => self.plan_scheme(scheme),
+            Command::MoveCardStock(shared, _) => self.plan_card_stock(shared),
+            Command::LinkStreetCard(_, link) => self.plan_card_link(link),
+            Command::SetStreetCard(_, change) => self.plan_card_state(change),
+            Command::Charge(shared, private) => self.plan_charge(shared, private),
+            Command::ConfirmCharge(answer, _) => self.plan_confirm(answer),
+            Command::FailCharge(answer, _) => self.plan_fail(time, answer),
+            Command::Reward(signed, earner) => self.plan_reward(&signed.intent, earner),
+            Command::ReturnReward(signed, _) => self.plan_reward_return(time, &signed.intent),
 
             // Vouchers.
-
+            Command::SetVoucherKind(kind, _) => self.plan_voucher_kind(kind),
+            Command::MoveVoucherStock(shared, _) => self.plan_voucher_stock(shared),
+            Command::IssueVouchers(shared, buyer) => self.plan_issue(shared, buyer),
+            Command::VoidVoucherIssue(void, _) => self.plan_issue_void(time, void),
+            Command::ReissueVoucher(reissue, _) => self.plan_reissue(reissue),
+            Command::RedeemVouchers(signed, _) => self.plan_redemption(&signed.intent),
+            Command::VoidRedemption(signed, _) => self.plan_redemption_void(time, &signed.intent),
+            Command::RedeemBundle(bundle, _) => self.plan_bundle(bundle),
+            Command::LapseVouchers(..) => self.plan_voucher_lapse(),
             // Printed tickets.
             Command::SetTicketRules(rules, _) => self.plan_ticket_rules(rules),
             Command::ReceiveTicketStock(range, _) => self.plan_ticket_stock(range),
@@ -371,6 +473,10 @@ impl Ledger {
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
+            Command::OpenImport(opening, _) => self.plan_import(opening),
+            Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
+            Command::CloseImport(closing, _) => self.plan_import_end(closing),
+            Command::TakeOver(..) => self.plan_take_over(),
         }
     }
 
@@ -442,7 +548,7 @@ impl Ledger {
                 self.apply_decision(entry, decision, effect)?;
             }
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
-            Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
+            Command::Void(signed, _) => self.apply_void(entry, &signed.intent, effect)?,
             Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
             Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
             Command::Lapse(..) | Command::HashState(..) => {}
@@ -456,15 +562,56 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
             // Programmes and grants.
+            Command::NoteMatch(_, found) => self.apply_match(found),
+            Command::JoinPerson(_, join) => self.apply_join(join),
+            Command::PartPersons(_, part) => self.apply_part(part),
+            Command::SetGrantCode(code, _) => self.apply_grant_code(code),
+            Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
             // Bulk grants, claim slips, group applications.
+            Command::OpenBulk(opening, _) => self.apply_open_bulk(entry.index, opening)?,
+            Command::AddBulkLines(at, own) => self.apply_bulk_lines(entry.index, at, own)?,
+            Command::CloseBulk(closing, _) => self.apply_close_bulk(closing)?,
+            Command::SweepBulk(_, sweep) => self.apply_bulk_sweep(sweep)?,
+            Command::AddSlips(slice, lines) => self.apply_slips(slice, lines)?,
+            Command::ClaimSlip(_, claim) => self.apply_claim(entry.index, claim)?,
+            Command::ReissueSlip(_, reissue) => self.apply_reissue(reissue)?,
+            Command::ReturnSlips(_, sweep) => self.apply_slip_return(sweep)?,
+            Command::GrantGroup(shared, own) => self.apply_group(entry.index, shared, own)?,
 
             // Conversions, payments, life of an account.
 
             // Street cards.
+            Command::SetScheme(scheme, _) => {
+                self.schemes.insert(scheme.id, scheme.clone());
+            }
+            Command::MoveCardStock(shared, _) => self.apply_card_stock(shared)?,
+            Command::LinkStreetCard(_, link) => self.apply_card_link(link)?,
+            Command::SetStreetCard(_, change) => self.apply_card_state(change)?,
+            Command::Charge(shared, private) => {
+                self.apply_charge(entry, shared, private, effect)?;
+            }
+            Command::ConfirmCharge(answer, _) => self.apply_confirm(answer)?,
+            Command::FailCharge(answer, _) => self.apply_fail(answer)?,
+            Command::Reward(signed, earner) => self.apply_reward(&signed.intent, earner, effect),
+            Command::ReturnReward(signed, _) => {
+                self.apply_reward_return(&signed.intent, effect)?;
+            }
 
             // Vouchers.
-
+            Command::SetVoucherKind(kind, _) => {
+                self.voucher_kinds.insert(kind.id, kind.clone());
+            }
+            Command::MoveVoucherStock(shared, _) => self.apply_voucher_stock(shared)?,
+            Command::IssueVouchers(shared, buyer) => self.apply_issue(shared, buyer, effect)?,
+            Command::VoidVoucherIssue(void, _) => self.apply_issue_void(void)?,
+            Command::ReissueVoucher(reissue, _) => self.apply_reissue(reissue)?,
+            Command::RedeemVouchers(signed, _) => {
+                self.apply_redemption(entry.index, &signed.intent)?;
+            }
+            Command::VoidRedemption(signed, _) => self.apply_redemption_void(&signed.intent)?,
+            Command::RedeemBundle(bundle, _) => self.apply_bundle(entry.index, bundle)?,
+            Command::LapseVouchers(..) => self.apply_voucher_lapse()?,
             // Printed tickets.
             Command::SetTicketRules(rules, _) => {
                 self.ticket_rules.insert(rules.from, rules.clone());
@@ -516,7 +663,12 @@ impl Ledger {
             }
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
-            } // Moving in.
+            }
+            // Moving in.
+            Command::OpenImport(opening, _) => self.apply_import(entry, opening),
+            Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
+            Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
+            Command::TakeOver(..) => self.apply_take_over(),
         }
         Ok(())
     }

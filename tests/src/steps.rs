@@ -15,6 +15,7 @@ mod foundation;
 mod tickets;
 
 // Orders and pledges.
+mod orders;
 
 // Payout.
 
@@ -41,6 +42,7 @@ pub fn all() -> Steps<Story> {
     tickets::add(&mut steps);
 
     // Orders and pledges.
+    orders::add(&mut steps);
 
     // Payout.
 

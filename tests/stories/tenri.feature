@@ -7,6 +7,7 @@
     かつ 天理市のノードが動いている
     かつ 天理市は設定ファイル「configs/tickets/tenri.toml」を登録する
     かつ 天理市は設定ファイル「configs/tickets/stock.toml」を登録する
+    かつ 天理市は設定ファイル「configs/sites/programme-example.toml」を登録する
     かつ 天理市の住民「丹波市 菊」の口座がある
     かつ 天理市に加盟店「本通りの八百屋」がある
     かつ 天理市に加盟店「本通りの本屋」がある

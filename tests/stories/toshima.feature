@@ -7,6 +7,7 @@
     かつ 豊島区のノードが動いている
     かつ 豊島区は設定ファイル「configs/tickets/toshima.toml」を登録する
     かつ 豊島区は設定ファイル「configs/tickets/stock.toml」を登録する
+    かつ 豊島区は設定ファイル「configs/sites/programme-example.toml」を登録する
     かつ 豊島区の住民「池袋 梅」の口座がある
     かつ 豊島区に加盟店「目白の豆腐店」がある
     かつ 豊島区に加盟店「駒込の和菓子店」がある
@@ -30,6 +31,7 @@
     かつ 豊島区のノードが動いている
     かつ 豊島区は設定ファイル「configs/tickets/toshima.toml」を登録する
     かつ 豊島区は設定ファイル「configs/tickets/stock.toml」を登録する
+    かつ 豊島区は設定ファイル「configs/sites/programme-example.toml」を登録する
     かつ 豊島区の住民「池袋 梅」の口座がある
     かつ 豊島区に加盟店「目白の豆腐店」がある
     かつ 「池袋 梅」に施策1から600ポイントを「見守り」として付与する

@@ -111,15 +111,100 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::TooLargeForAnEntry
         | Refusal::LinkTaken => None,
         // Programmes and grants.
-
+        Refusal::TooYoung { on } => both(format!("基準日{on}"), format!("by the end of {on}")),
+        Refusal::OutOfSeason { month } => both(format!("{month}月"), format!("month {month}")),
+        Refusal::NotByRule { right } => both(format!("正しくは{right}"), format!("right: {right}")),
+        Refusal::CodeOver { last } => both(format!("{last}まで"), format!("until {last}")),
+        Refusal::CodeUsed { first } => both(format!("記録番号{first}"), format!("entry {first}")),
+        Refusal::AttributesUnknown
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OverMonth
+        | Refusal::DoubleOpen
+        | Refusal::SamePerson
+        | Refusal::UnknownCode
+        | Refusal::CodeFull => None,
         // Bulk grants, claim slips, group applications.
-
+        Refusal::LineRefused { line, number } => {
+            let why = Refusal::CODES.iter().find(|(_, known)| known == number);
+            let why = why.and_then(|(code, _)| self::line(code));
+            let (ja, en) = why.map_or(("", ""), |why| (why.ja, why.en));
+            both(format!("{line}行目: {ja}"), format!("line {line}: {en}"))
+        }
+        Refusal::BulkOutOfOrder { next } => {
+            both(format!("次は{next}件の後"), format!("next: behind {next} lines"))
+        }
+        Refusal::OverBulk { left: points } => left(points.get()),
+        Refusal::BulkIncomplete { lines, count } => {
+            both(format!("{count}件中{lines}件"), format!("{lines} of {count} lines"))
+        }
+        Refusal::SlipEndDate { last } | Refusal::SlipOver { last } => {
+            both(format!("{last}まで"), format!("until {last}"))
+        }
+        Refusal::SlipClaimed { first } => {
+            both(format!("記録番号{first}"), format!("entry {first}"))
+        }
+        Refusal::UnknownBulk
+        | Refusal::BulkClosed
+        | Refusal::WrongBulkMode
+        | Refusal::UnknownSlip
+        | Refusal::SlipReissued
+        | Refusal::SlipNotIssued
+        | Refusal::OwnApplication => None,
         // Conversions, payments, life of an account.
 
         // Street cards.
+        Refusal::BelowCharge { least } => both(format!("最低{least}"), format!("least {least}")),
+        Refusal::OverCharge { limit } => both(format!("上限{limit}"), format!("limit {limit}")),
+        Refusal::OverDayCharge { left: points } => left(points.get()),
+        Refusal::NotChargeable { chargeable } => {
+            both(format!("チャージできるのは{chargeable}"), format!("chargeable: {chargeable}"))
+        }
+        Refusal::UnknownScheme
+        | Refusal::SchemeNotRunning
+        | Refusal::UnknownDesk
+        | Refusal::NoCardLeft
+        | Refusal::UnknownStreetCard
+        | Refusal::StreetCardBlocked
+        | Refusal::StreetCardTaken
+        | Refusal::NoCharges
+        | Refusal::UnknownCharge
+        | Refusal::ChargeConfirmed
+        | Refusal::ChargeFailed
+        | Refusal::NoRewards
+        | Refusal::AccountNeeded
+        | Refusal::NothingEarned
+        | Refusal::UnknownReward
+        | Refusal::RewardReturned => None,
 
         // Vouchers.
-
+        Refusal::VoucherStockShort { left: count } | Refusal::OverVoucherLimit { left: count } => {
+            left(u64::from(*count))
+        }
+        Refusal::VoucherRedeemed { number, first } => both(
+            format!("番号{number}、記録番号{first}"),
+            format!("number {number}, entry {first}"),
+        ),
+        Refusal::VoucherExpired { number, last } => {
+            both(format!("番号{number}、{last}まで"), format!("number {number}, until {last}"))
+        }
+        Refusal::UnknownVoucher { number }
+        | Refusal::VoucherVoided { number }
+        | Refusal::VoucherLost { number }
+        | Refusal::VoucherReissued { number } => {
+            both(format!("番号{number}"), format!("number {number}"))
+        }
+        Refusal::UnknownVoucherKind
+        | Refusal::VoucherNotSold
+        | Refusal::SerialsTaken
+        | Refusal::VoucherNotTakenHere
+        | Refusal::UnknownVoucherIssue
+        | Refusal::VoucherIssueVoided
+        | Refusal::CashPremium
+        | Refusal::UnknownRedemption
+        | Refusal::RedemptionVoided
+        | Refusal::NotYourRedemption => None,
         // Printed tickets.
         Refusal::TicketStockShort { left: papers } => left(u64::from(*papers)),
         Refusal::TicketPaperNotNext { next } => {
@@ -175,6 +260,19 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::UnknownStatement
         | Refusal::WrongStatementState => None,
         // Moving in.
+        Refusal::AlreadyImported { first } => {
+            both(format!("記録番号{first}"), format!("entry {first}"))
+        }
+        Refusal::ImportPlace { next } => {
+            both(format!("取込済み{next}件"), format!("{next} lines are in"))
+        }
+        Refusal::OverDeclared { count, points } | Refusal::ImportTotals { count, points } => {
+            both(format!("{count}件、{points}ポイント"), format!("{count} lines, {points} points"))
+        }
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::ImportDate => None,
     }
 }
 

@@ -21,6 +21,7 @@ use super::{
     officer::{by, label},
     payment::points,
     problem::Problem,
+    programme::{EligibilityBody, RuleBody},
     resident::invalid,
 };
 use crate::{staff::Role, town::Town};
@@ -62,16 +63,25 @@ enum AudienceBody {
     Residents,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum GraceBody {
+pub(super) enum GraceBody {
     May,
     None,
 }
 
+impl From<GraceBody> for Grace {
+    fn from(body: GraceBody) -> Self {
+        match body {
+            GraceBody::May => Self::May,
+            GraceBody::None => Self::None,
+        }
+    }
+}
+
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum IssuerBody {
+pub(super) enum IssuerBody {
     Town,
     Other,
 }
@@ -116,6 +126,9 @@ struct ProgrammeBody {
     issuer: IssuerBody,
     paid: PaidBody,
     two_officers_above: u64,
+    eligibility: Option<EligibilityBody>,
+    rule: Option<RuleBody>,
+    purpose: Option<TextBody>,
 }
 
 async fn set_programme(
@@ -137,13 +150,13 @@ async fn set_programme(
         },
         cap: body.cap.map(points).transpose()?,
         expiry: body.expiry.rule()?,
-        grace: match body.grace {
-            GraceBody::May => Grace::May,
-            GraceBody::None => Grace::None,
-        },
+        grace: body.grace.into(),
         issuer: body.issuer.into(),
         paid: body.paid.into(),
         two_officers_above: points(body.two_officers_above)?,
+        eligibility: body.eligibility.as_ref().map(EligibilityBody::eligibility).transpose()?,
+        rule: body.rule.as_ref().map(RuleBody::rule).transpose()?,
+        purpose: body.purpose.as_ref().map(label).transpose()?,
     };
     submit(&town, key, Command::SetProgramme(programme, by(officer))).await
 }

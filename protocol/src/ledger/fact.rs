@@ -100,7 +100,7 @@ impl Ledger {
     }
 
     pub(super) fn plan_programme(&self, programme: &Programme) -> Result<Plan, Refusal> {
-        if programme.from > programme.until {
+        if !programme.well_formed() {
             return Err(Refusal::NotWellFormed);
         }
         let given = self.balance(&crate::account::Account::Programme(programme.id));
@@ -155,6 +155,7 @@ impl Ledger {
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
             (_, HolderState::Closed)
                 if !holder.lots.is_empty()
+                    || self.has_pending(&change.account)
                     || self.conversions_of(&change.account).next().is_some() =>
             {
                 Err(Refusal::NotWellFormed)

@@ -11,13 +11,15 @@ impl Ledger {
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
         let due: [Option<(JobKind, Command)>; _] = [
             // Bulk grants, claim slips, group applications.
-
+            self.bulk_sweep_due(),
+            self.slip_return_due(),
             // Vouchers.
-
+            self.voucher_lapse_due(),
             // Printed tickets.
             self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.
             self.due_return(),
+            self.due_take_over(),
             // Payout.
             self.payout_job(),
         ];

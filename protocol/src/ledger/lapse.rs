@@ -46,6 +46,9 @@ impl Ledger {
         let kept = days.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);
         let kept = Time(time.0.saturating_sub(kept));
         self.payments.remove_below(&ClientKey::floor(kept).payment());
+        self.rewards.remove_below(&ClientKey::floor(kept).payment());
+        self.forget_charges(time);
+        self.forget_redemptions(time);
         self.forget_old_holds(time);
     }
 

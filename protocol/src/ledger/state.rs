@@ -13,7 +13,7 @@ use crate::{
     catalogue::CompanyPoints,
     codec::{self, Malformed},
     command::{GrantPrivate, GrantShared, Preset, RulesVersion, TownOpening},
-    date::{BusinessDate, FiscalYear, Time},
+    date::{BusinessDate, FiscalYear, Month, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
     few::Few,
@@ -159,6 +159,14 @@ pub struct Grants {
     pub sums: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
+/// What steps gave a person, by programme and month of walking.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Walked {
+    /// Sums.
+    #[n(0)]
+    pub sums: Few<(ProgrammeId, Month), Points>,
+}
+
 /// A grant that waits for its second officer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Proposal {
@@ -242,16 +250,20 @@ macro_rules! sections {
         $with! {
             holders, books, merchants, terminals, programmes, granted, grants, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
-            outgoing, incoming, client_keys, company_keys, shops, proposed
+            outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.
+            persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
+            , bulks, pending, slips, applications
 
             // Conversions, payments, life of an account.
 
             // Street cards.
+            , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards
 
             // Vouchers.
+            , voucher_kinds, voucher_stock, voucher_issues, vouchers, voucher_buyers, redemptions
 
             // Printed tickets.
             , tickets, ticket_receipts, ticket_rules, ticket_stocks
@@ -263,6 +275,7 @@ macro_rules! sections {
             , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
+            , imports, arriving
         }
     };
 }
@@ -299,6 +312,11 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    pending_of: BTreeMap::new(),
+                    slips_of: BTreeMap::new(),
+                    slip_codes: BTreeMap::new(),
+                    voucher_ends: Hashed::default(),
+                    doubles_of: BTreeMap::new(),
                     ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
                     hashed: None,
@@ -444,6 +462,9 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_bulk();
+        self.derive_voucher_ends();
+        self.derive_doubles();
         self.derive_tickets();
         self.derive_orders();
     }

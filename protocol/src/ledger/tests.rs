@@ -2,11 +2,14 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
+mod bulk;
 mod corners;
 pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
+mod grants;
+mod import;
 mod model;
 mod order;
 mod pair;
@@ -14,5 +17,7 @@ pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod street;
 mod tickets;
 mod transfers;
+mod voucher;

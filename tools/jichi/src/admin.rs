@@ -2,6 +2,7 @@
 
 // Printed tickets.
 mod ticket;
+mod import;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -60,6 +61,8 @@ enum What {
     // Payout.
 
     // Moving in.
+    /// Take over balances and history of a former system. 残高と履歴の移入
+    Import(import::ImportArgs),
 }
 
 /// Runs it. Exit codes: 0 ok, 1 the node refused, 2 usage, 3 cannot reach or read.
@@ -86,6 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Payout.
 
         // Moving in.
+        What::Import(args) => import::run(args),
     };
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),

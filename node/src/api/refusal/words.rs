@@ -1,8 +1,16 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod bulk;
+// Street cards.
+mod street;
+
+// Vouchers.
+mod voucher;
+mod grants;
 // Printed tickets.
 mod ticket;
 mod payout;
+mod import;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -12,15 +20,15 @@ pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static
 pub(super) const WORDS: &[&[Words]] = &[
     FOUNDATION,
     // Programmes and grants.
-
+    grants::GRANTS,
     // Bulk grants, claim slips, group applications.
-
+    bulk::BULK,
     // Conversions, payments, life of an account.
 
     // Street cards.
-
+    street::STREET,
     // Vouchers.
-
+    voucher::VOUCHERS,
     // Printed tickets.
     ticket::TICKET,
     // Orders and pledges.
@@ -28,6 +36,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Payout.
     payout::PAYOUT,
     // Moving in.
+    import::IMPORT,
 ];
 
 const FOUNDATION: &[Words] = &[

@@ -247,6 +247,9 @@ impl Desk {
             issuer: Issuer::Town,
             paid: Paid::No,
             two_officers_above: p(10_000),
+            eligibility: None,
+            rule: None,
+            purpose: None,
         };
         change(&mut programme);
         self.fact(Command::SetProgramme(programme, by_officer()));
@@ -260,7 +263,7 @@ impl Desk {
     ) -> Result<Entry, Refusal> {
         let shared = GrantShared { programme: PROGRAMME, points: p(points) };
         let activity = Digest::of(&[activity.as_bytes()]);
-        self.submit(Command::Grant(shared, GrantPrivate { account, activity, maker: OFFICER }))
+        self.submit(Command::Grant(shared, GrantPrivate::plain(account, activity, OFFICER)))
     }
 
     /// A payment command at a till, under a key.

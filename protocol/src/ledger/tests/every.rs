@@ -1,8 +1,13 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod bulk;
+mod street;
+mod voucher;
+mod grants;
 // Printed tickets.
 mod tickets;
 mod payout;
+mod import;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -15,6 +20,7 @@ use crate::{
     codec,
     command::*,
     date::Time,
+    digest::Digest,
     envelope::{Envelope, Purpose},
     id::*,
     intent::{ConversionStatement, RefundIntent, VoidIntent},
@@ -42,13 +48,14 @@ struct Maker<'a> {
     pair: &'a Pair,
     time: Time,
     made: Vec<Delivery>,
-    count: u8,
+    count: u16,
 }
 
 impl Maker<'_> {
     fn key(&mut self) -> ClientKey {
         self.count += 1;
-        ClientKey::of(self.time, [0, 0, 0xff, 0, 0, 0, 0, 0, 0, self.count])
+        let [high, low] = self.count.to_be_bytes();
+        ClientKey::of(self.time, [0, 0, 0xff, 0, 0, 0, 0, 0, high, low])
     }
 
     fn add(&mut self, command: Command) {
@@ -102,7 +109,7 @@ impl Maker<'_> {
 
     fn grants(&mut self, account: AccountId) {
         let shared = |points| GrantShared { programme: PROGRAMME, points: p(points) };
-        let private = |name| GrantPrivate { account, activity: word(name), maker: OFFICER };
+        let private = |name| GrantPrivate::plain(account, word(name), OFFICER);
         self.add(Command::Grant(shared(700), private("a")));
         self.add(Command::Grant(shared(200), private("a")));
         self.add(Command::Grant(shared(20_000), private("b")));
@@ -262,8 +269,13 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.bulk(account);
+    maker.street(account);
+    maker.vouchers(account);
+    maker.persons_and_codes(account);
     maker.tickets();
     maker.payouts();
     maker.orders(account);
+    maker.import(account);
     maker.made
 }

@@ -1,9 +1,14 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod bulk;
+mod street;
+mod grants;
 mod payout;
+mod import;
 mod orders;
 mod till;
+mod voucher;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
@@ -52,7 +57,7 @@ fn grant() -> Ladder {
     set_state(&mut desk, closed, HolderState::Closed);
     let give = |desk: &mut Desk, account, points: Points, activity| {
         let programme = if activity == "?" { ProgrammeId(9) } else { PROGRAMME };
-        let private = GrantPrivate { account, activity: word(activity), maker: OFFICER };
+        let private = GrantPrivate::plain(account, word(activity), OFFICER);
         desk.submit(Command::Grant(GrantShared { programme, points }, private))
     };
     ladder.step(give(&mut desk, AccountId([9; 16]), p(0), "?"));
@@ -91,7 +96,7 @@ fn grant() -> Ladder {
         (programme.id, programme.ceiling) = (ProgrammeId(2), Points::MAX);
         programme.two_officers_above = Points::MAX;
     });
-    let private = GrantPrivate { account: resident, activity: word("z"), maker: OFFICER };
+    let private = GrantPrivate::plain(resident, word("z"), OFFICER);
     let shared = GrantShared { programme: ProgrammeId(2), points: all };
     desk.submit(Command::Grant(shared, private)).unwrap();
     set(&mut desk, "2030-12-31", Points::MAX, Points::MAX);
@@ -107,7 +112,7 @@ fn proposal() -> Ladder {
     let mut ladder = Ladder::default();
     let mut desk = Desk::new("102016", BEGIN);
     let account = desk.resident();
-    let private = GrantPrivate { account, activity: word("a"), maker: OFFICER };
+    let private = GrantPrivate::plain(account, word("a"), OFFICER);
     let shared = GrantShared { programme: PROGRAMME, points: p(20_000) };
     let key = desk.key();
     desk.keyed(Some(OperationKey::Client(key)), Command::ProposeGrant(shared, private)).unwrap();
@@ -359,6 +364,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -366,6 +379,70 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        Refusal::SlipEndDate { .. } => "open bulk",
+        Refusal::UnknownBulk
+        | Refusal::BulkClosed
+        | Refusal::WrongBulkMode
+        | Refusal::BulkOutOfOrder { .. }
+        | Refusal::OverBulk { .. }
+        | Refusal::LineRefused { .. }
+        | Refusal::BulkIncomplete { .. } => "bulk lines",
+        Refusal::UnknownSlip
+        | Refusal::SlipReissued
+        | Refusal::SlipClaimed { .. }
+        | Refusal::SlipOver { .. }
+        | Refusal::SlipNotIssued => "slip",
+        Refusal::OwnApplication => "group",
+        // Street cards.
+        Refusal::UnknownScheme
+        | Refusal::UnknownDesk
+        | Refusal::NoCardLeft
+        | Refusal::StreetCardTaken => "street card",
+        Refusal::SchemeNotRunning
+        | Refusal::UnknownStreetCard
+        | Refusal::StreetCardBlocked
+        | Refusal::NoCharges
+        | Refusal::BelowCharge { .. }
+        | Refusal::OverCharge { .. }
+        | Refusal::OverDayCharge { .. }
+        | Refusal::NotChargeable { .. }
+        | Refusal::ChargeFailed => "charge",
+        Refusal::UnknownCharge | Refusal::ChargeConfirmed => "charge answer",
+        Refusal::NoRewards | Refusal::AccountNeeded | Refusal::NothingEarned => "reward",
+        Refusal::UnknownReward | Refusal::RewardReturned => "reward return",
+        // Vouchers.
+        Refusal::UnknownVoucherKind
+        | Refusal::VoucherNotSold
+        | Refusal::VoucherStockShort { .. }
+        | Refusal::OverVoucherLimit { .. }
+        | Refusal::VoucherIssueVoided => "vouchers",
+        Refusal::SerialsTaken => "voucher stock",
+        Refusal::UnknownVoucher { .. }
+        | Refusal::VoucherNotTakenHere
+        | Refusal::VoucherRedeemed { .. }
+        | Refusal::VoucherVoided { .. }
+        | Refusal::VoucherLost { .. }
+        | Refusal::VoucherExpired { .. } => "redemption",
+        Refusal::UnknownVoucherIssue | Refusal::CashPremium => "voucher void",
+        Refusal::VoucherReissued { .. } => "reissue",
+        Refusal::UnknownRedemption | Refusal::RedemptionVoided | Refusal::NotYourRedemption => {
+            "redemption void"
+        }
+        // Programmes and grants.
+        Refusal::AttributesUnknown
+        | Refusal::TooYoung { .. }
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OutOfSeason { .. }
+        | Refusal::OverMonth
+        | Refusal::NotByRule { .. }
+        | Refusal::DoubleOpen => "grant by rule",
+        Refusal::SamePerson => "double",
+        Refusal::UnknownCode
+        | Refusal::CodeOver { .. }
+        | Refusal::CodeUsed { .. }
+        | Refusal::CodeFull => "code",
         // Printed tickets.
         Refusal::TicketsNotIssued
         | Refusal::NotATicketUnit
@@ -429,6 +506,24 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
         ),
         ("proposal", proposal(), "unknown_proposal same_officer"),
         (
+            "grant by rule",
+            grants::by_rule(),
+            "attributes_unknown too_young not_resident not_enrolled wrong_rule out_of_season \
+             not_by_rule not_by_rule over_month double_open",
+        ),
+        (
+            "double",
+            grants::double(),
+            "unknown_account same_person exists same_person not_well_formed exists",
+        ),
+        (
+            "grant code",
+            grants::grant_code(),
+            "no_points unknown_programme wrong_rule second_officer_needed not_well_formed \
+             not_well_formed",
+        ),
+        ("code", grants::code(), "unknown_code code_over code_used code_full attributes_unknown"),
+        (
             "conversion",
             conversion(),
             "unknown_company not_this_town unknown_link account_closed catalogue_not_valid \
@@ -456,12 +551,43 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
         ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        (
+            "open bulk",
+            bulk::open_bulk(),
+            "unknown_programme exists no_points programme_not_running slip_end_date \
+             budget_exhausted second_officer_needed",
+        ),
+        (
+            "bulk lines",
+            bulk::bulk_lines(),
+            "unknown_bulk bulk_closed bulk_out_of_order not_well_formed too_large_for_an_entry \
+             over_bulk wrong_bulk_mode line_refused unknown_bulk bulk_closed bulk_incomplete \
+             nothing_due",
+        ),
+        (
+            "slip",
+            bulk::slip(),
+            "unknown_slip bulk_out_of_order slip_not_issued unknown_slip exists slip_reissued \
+             unknown_account slip_claimed slip_claimed slip_over slip_over",
+        ),
+        (
+            "group",
+            bulk::group_application(),
+            "unknown_programme own_application wrong_rule wrong_rule not_well_formed \
+             second_officer_needed line_refused budget_exhausted exists",
         ),
         // Printed tickets.
         (
@@ -486,6 +612,10 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              not_well_formed",
         ),
     ]
+    .into_iter()
+    .chain(street::ladders())
+    .chain(voucher::ladders())
+    .collect()
 }
 
 #[test]
