@@ -416,7 +416,7 @@ impl Ledger {
             Command::SweepBulk(_, sweep) => self.plan_bulk_sweep(sweep),
             Command::AddSlips(slice, lines) => self.plan_slips(slice, lines),
             Command::ClaimSlip(_, claim) => self.plan_claim(claim),
-            Command::ReissueSlip(_, reissue) => self.plan_reissue(reissue),
+            Command::ReissueSlip(_, reissue) => self.plan_slip_reissue(reissue),
             Command::ReturnSlips(_, sweep) => self.plan_slip_return(sweep),
             Command::GrantGroup(shared, private) => self.plan_group(shared, private),
             // Conversions, payments, life of an account.
@@ -575,7 +575,7 @@ impl Ledger {
             Command::SweepBulk(_, sweep) => self.apply_bulk_sweep(sweep)?,
             Command::AddSlips(slice, lines) => self.apply_slips(slice, lines)?,
             Command::ClaimSlip(_, claim) => self.apply_claim(entry.index, claim)?,
-            Command::ReissueSlip(_, reissue) => self.apply_reissue(reissue)?,
+            Command::ReissueSlip(_, reissue) => self.apply_slip_reissue(reissue)?,
             Command::ReturnSlips(_, sweep) => self.apply_slip_return(sweep)?,
             Command::GrantGroup(shared, own) => self.apply_group(entry.index, shared, own)?,
 
