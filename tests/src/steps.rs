@@ -16,6 +16,7 @@ mod street;
 mod voucher;
 
 // Printed tickets.
+mod tickets;
 
 // Orders and pledges.
 mod orders;
@@ -48,6 +49,7 @@ pub fn all() -> Steps<Story> {
     voucher::add(&mut steps);
 
     // Printed tickets.
+    tickets::add(&mut steps);
 
     // Orders and pledges.
     orders::add(&mut steps);

@@ -3,6 +3,8 @@
 pub mod report;
 mod bulk;
 mod charge;
+// Printed tickets.
+mod ticket;
 mod import;
 mod measured;
 
@@ -67,7 +69,8 @@ enum What {
     // Vouchers.
 
     // Printed tickets.
-
+    /// Tell whether a town signed printed tickets, without any node. ポイント券の真正の確認
+    VerifyTicket(ticket::Args),
     // Orders and pledges.
 
     // Payout.
@@ -101,7 +104,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Vouchers.
 
         // Printed tickets.
-
+        What::VerifyTicket(args) => ticket::run(args),
         // Orders and pledges.
 
         // Payout.

@@ -168,7 +168,7 @@ impl Client {
         if response.status().is_success() { Ok(text) } else { Err(anyhow!("{text}")) }
     }
 
-    /// GETs a path as bytes.
+    /// GETs a path as bytes: a PDF, for instance.
     ///
     /// # Errors
     /// When the node cannot be reached, or answers with a problem.
@@ -178,11 +178,9 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let mut response = request.call().with_context(|| format!("{}{path}", self.base))?;
-        if response.status().is_success() {
-            Ok(response.body_mut().read_to_vec()?)
-        } else {
-            Err(anyhow!("{}", response.body_mut().read_to_string()?))
-        }
+        let bytes = response.body_mut().read_to_vec()?;
+        let done = response.status().is_success();
+        if done { Ok(bytes) } else { Err(anyhow!("{}", String::from_utf8_lossy(&bytes))) }
     }
 
     /// POSTs JSON under a key.
