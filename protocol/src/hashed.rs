@@ -138,10 +138,16 @@ impl<K: Bucketed, V: Clone> Hashed<K, V> {
 
     /// Removes the keys below `bound`, which must be the first of the map's order.
     pub fn remove_below(&mut self, bound: &K) {
-        while let Some(first) = self.root.as_deref().and_then(Node::first_key)
-            && first < *bound
-        {
-            self.remove(&first);
+        self.remove_some_below(bound, usize::MAX);
+    }
+
+    /// Removes the first keys, so many at most, as far as they are below `bound`.
+    pub fn remove_some_below(&mut self, bound: &K, at_most: usize) {
+        for _ in 0..at_most {
+            match self.root.as_deref().and_then(Node::first_key) {
+                Some(first) if first < *bound => self.remove(&first),
+                Some(_) | None => return,
+            };
         }
     }
 }

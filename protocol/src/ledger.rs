@@ -34,7 +34,10 @@ mod transfer;
 
 // Moving in.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 
 pub use books::Trial;
 pub use check::Checked;
@@ -335,6 +338,7 @@ impl Ledger {
             self.apply_command(entry, &entry.submission.command, effect)?;
         }
         self.remember_key(entry);
+        self.forget(entry.time);
         self.meta.next = entry.index.next();
         self.meta.last = entry.time;
         Ok(())
@@ -374,7 +378,7 @@ impl Ledger {
             }
             Command::SetPreset(_, setting) => {
                 self.holders.get_mut(&setting.account).ok_or(Broken::Unknown)?.preset =
-                    Some(setting.preset);
+                    Some(Box::new(setting.preset));
             }
             Command::IssueHandle(_, issue) => {
                 self.handles.insert(issue.handle, (issue.town, issue.account));
@@ -389,7 +393,7 @@ impl Ledger {
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
             Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
             Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
-            Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
+            Command::TurnDay(turn, _) => self.meta.day = turn.date,
             Command::Lapse(..) | Command::HashState(..) => {}
             Command::Convert(signed, _) => self.apply_conversion(entry.index, &signed.statement)?,
             Command::PickTown(_, pick) => self.apply_assigned(pick.conversion)?,
@@ -480,8 +484,6 @@ impl Ledger {
             )
             | None => {}
         }
-        let window = Time(entry.time.0.saturating_sub(WINDOW_BACK_MS));
-        self.client_keys.remove_below(&ClientKey::floor(window));
     }
 }
 

@@ -9,8 +9,8 @@ use super::Bucketed;
 use crate::{codec, digest::Digest};
 
 /// Keys in a bucket at most, those of one place apart. A change hashes its bucket again, so it
-/// is small; each bucket costs about 200 bytes, so it is not smaller.
-const BUCKET_MAX: usize = 16;
+/// is small; each bucket costs about 200 bytes more, so it is not smaller.
+const BUCKET_MAX: usize = 32;
 
 /// A part of the tree.
 #[derive(Debug, Clone)]

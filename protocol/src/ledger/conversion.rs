@@ -153,14 +153,14 @@ impl Ledger {
         self.conversions.insert(id, conversion);
         let holder = self.holders.get_mut(&account).ok_or(Broken::Unknown)?;
         // Statements are at most a week old, so two months hold every sum that is still asked.
-        holder.converted.retain(|converted| today.days_since(converted.date) <= 62);
-        let (company, date) = (statement.company, statement.signed);
-        match holder.converted.iter_mut().find(|c| c.company == company && c.date == date) {
-            Some(same) => {
-                same.amount.0 = same.amount.0.saturating_add(statement.amount.0);
+        let (company, date, amount) = (statement.company, statement.signed, statement.amount);
+        holder.converted.change(|list| {
+            list.retain(|converted| today.days_since(converted.date) <= 62);
+            match list.iter_mut().find(|c| c.company == company && c.date == date) {
+                Some(same) => same.amount.0 = same.amount.0.saturating_add(amount.0),
+                None => list.push(Converted { company, date, amount }),
             }
-            None => holder.converted.push(Converted { company, date, amount: statement.amount }),
-        }
+        });
         Ok(())
     }
 
@@ -216,7 +216,7 @@ impl Ledger {
     #[must_use]
     pub fn preset_of(&self, id: &ConversionId) -> Option<Preset> {
         let conversion = self.conversions.get(id)?;
-        self.holders.get(&conversion.account)?.preset
+        self.holders.get(&conversion.account)?.preset.as_deref().copied()
     }
 
     /// All points that a holder converted and has chosen no town for, with the last day to do so.

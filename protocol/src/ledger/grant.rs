@@ -177,7 +177,7 @@ impl Ledger {
         year: FiscalYear,
     ) -> Points {
         let grants = self.grants.get(account);
-        grants.and_then(|grants| grants.sums.get(&(programme, year))).copied().unwrap_or_default()
+        grants.and_then(|grants| grants.sums.get(&(programme, year))).unwrap_or_default()
     }
 
     pub(super) fn apply_grant(
@@ -200,9 +200,10 @@ impl Ledger {
         self.granted.insert(natural_key(shared.programme, private), index);
         let year = day.fiscal_year();
         let grants = self.grants.get_or_default(private.account);
-        let sum = grants.sums.entry((shared.programme, year)).or_default();
+        let key = (shared.programme, year);
+        let sum = grants.sums.get(&key).unwrap_or_default();
         // The sum of what an account was granted is bounded by the programme's ceiling.
-        *sum = sum.plus(shared.points).unwrap_or(Points::MAX);
+        grants.sums.set(key, sum.plus(shared.points).unwrap_or(Points::MAX));
     }
 
     pub(super) fn apply_proposal(

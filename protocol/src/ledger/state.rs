@@ -1,6 +1,7 @@
 //! What the ledger keeps of each thing, and the state as a whole: its hash and its snapshot.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
@@ -16,7 +17,7 @@ use crate::{
     date::{BusinessDate, FiscalYear, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
-    few::Few,
+    few::{Few, Seldom},
     hashed::Hashed,
     id::{AccountId, CompanyId, EntryIndex, Generation, MerchantId, ProgrammeId, TownId},
     lot::{Lot, Lots},
@@ -109,10 +110,10 @@ pub struct Holder {
     pub spent: Points,
     /// Where unassigned points go by themselves.
     #[n(5)]
-    pub preset: Option<Preset>,
+    pub preset: Option<Box<Preset>>,
     /// What was converted lately, by company and signed date.
     #[n(6)]
-    pub converted: Vec<Converted>,
+    pub converted: Seldom<Converted>,
 }
 
 impl Holder {
@@ -126,7 +127,7 @@ impl Holder {
             spent_on: None,
             spent: Points::ZERO,
             preset: None,
-            converted: Vec::new(),
+            converted: Seldom::EMPTY,
         }
     }
 
