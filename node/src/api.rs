@@ -30,6 +30,8 @@ pub mod view;
 // Printed tickets.
 
 // Orders and pledges.
+pub mod order;
+pub mod site;
 
 // Payout.
 

@@ -73,6 +73,10 @@ pub struct Listen {
     pub peer: Vec<String>,
     /// `https` where a proxy in front speaks TLS; `http` on loopback only.
     pub public_scheme: String,
+    /// The public addresses that sites sign for, such as `https://points.example`, where a proxy
+    /// stands in front.
+    #[serde(default)]
+    pub public_origins: Vec<String>,
 }
 
 /// The pinned root of the federation's directory.

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::Router;
+use axum::{Extension, Router};
 use jichi_protocol::{
     agreement::Seal,
     signature::{Domain, SigningKey},
@@ -13,8 +13,11 @@ use crate::{
     api::{
         self,
         listen::{Limits, serve},
+        order::desk::OrderDesk,
         problem::with_fallbacks,
+        sign::SignatureGate,
     },
+    clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
     federation::{self, FederationError},
@@ -135,6 +138,14 @@ pub async fn run_town(
     Ok(())
 }
 
+/// The desk of online orders, behind a gate that knows the addresses of the public listener.
+fn order_desk(settings: &Settings) -> OrderDesk {
+    let listen = &settings.config.listen;
+    let own = format!("http://{}", listen.public);
+    let origins = listen.public_origins.iter().chain([&own]).filter_map(|at| at.parse().ok());
+    OrderDesk::new(SignatureGate::new(origins.collect(), clock::now()))
+}
+
 /// Binds every listener, then serves all of them until `stop` turns true.
 async fn serve_town(
     settings: &Settings,
@@ -159,6 +170,12 @@ async fn serve_town(
     // Printed tickets.
 
     // Orders and pledges.
+    let desk = order_desk(settings);
+    let public = public
+        .merge(api::order::routes())
+        .merge(api::site::routes())
+        .layer(Extension(Arc::new(desk)));
+    let staff = staff.merge(api::site::staff_routes());
 
     // Payout.
 

@@ -2,6 +2,7 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod order;
 mod points;
 mod proposed;
 mod till;
@@ -12,6 +13,10 @@ use minicbor::{Decode, Encode};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use order::{
+    Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
+    SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
@@ -152,6 +157,8 @@ macro_rules! basis {
 pub enum Basis<'a> {
     /// A terminal signed it.
     Till(&'a dyn TillSigned),
+    /// A site signed it.
+    Site(&'a dyn SiteSigned),
     /// A company signed it.
     Company(&'a SignedConversion),
     /// Another town signed it.
@@ -239,6 +246,24 @@ commands! {
     // Printed tickets: 90 to 99.
 
     // Orders and pledges: 100 to 109.
+    /// A site that takes points online, new or changed.
+    100 SetSite(SiteSetting, ByOfficer): Node,
+    /// A holder links a site, or changes the limit that needs no confirmation.
+    101 LinkSite(Nothing, SiteLink): Node of |_, own| own.account,
+    /// A holder ends a link to a site.
+    102 UnlinkSite(Nothing, SiteUnlink): Node of |_, own| own.account,
+    /// Points are reserved for an order or a pledge.
+    103 Hold(SignedHold, Reserved): Site of |_, own| own.account,
+    /// Reserved points are taken, whole or in part.
+    104 Capture(SignedCapture, Nothing): Site,
+    /// Reserved points are given back.
+    105 Release(SignedRelease, Nothing): Site,
+    /// Captured points are given back, whole or in part.
+    106 RefundCapture(SignedCaptureRefund, Nothing): Site,
+    /// A campaign has reached its goal, or failed.
+    107 CloseCampaign(SignedCampaignClose, Nothing): Site,
+    /// A slice of what was reserved for nothing goes back.
+    108 ReturnHolds(DayTurn, Nothing): Rule,
 
     // Payout: 110 to 119.
 

@@ -56,6 +56,7 @@ impl Submission {
         let client = |named: &ClientKey| self.client_key() == Some(named);
         match self.command.basis() {
             Basis::Till(signed) => client(&signed.key()),
+            Basis::Site(signed) => client(&signed.key()),
             Basis::Company(signed) => {
                 let (company, reference) = (signed.statement.company, &signed.statement.reference);
                 matches!(&self.key, Some(OperationKey::Company { company: by, reference: named })

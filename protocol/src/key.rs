@@ -160,7 +160,9 @@ pub enum JobKind {
     // Printed tickets: 20 to 24.
 
     // Orders and pledges: 25 to 29.
-
+    /// Gives reserved points back.
+    #[n(25)]
+    ReturnHolds,
     // Payout: 30 to 34.
 }
 

@@ -29,6 +29,9 @@ mod transfer;
 // Printed tickets.
 
 // Orders and pledges.
+mod campaign;
+mod hold;
+mod order;
 
 // Payout.
 
@@ -40,13 +43,14 @@ use alloc::{
 };
 
 pub use books::Trial;
+pub use campaign::Campaign;
 pub use check::Checked;
 pub use conversion::conversion_id;
+pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
-    Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
-    Proposal,
+    Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
 };
 
 use crate::{
@@ -54,7 +58,7 @@ use crate::{
     agreement::SignedAgreement,
     catalogue::{Catalogue, CatalogueVersion},
     channel::Channel,
-    command::{Command, MerchantSetting, Proposed, TerminalSetting},
+    command::{Command, MerchantSetting, Proposed, SiteSetting, TerminalSetting},
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
@@ -62,8 +66,8 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, MerchantId, PaymentId,
-        ProgrammeId, ProposalId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, ConversionId, EntryIndex, GrantKey, Handle, HoldId, MerchantId,
+        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -86,9 +90,7 @@ pub struct Ledger {
     terminals: Hashed<TerminalId, TerminalSetting>,
     programmes: Hashed<ProgrammeId, Programme>,
     /// By natural key.
-    granted: Hashed<Digest, EntryIndex>,
-    /// What a person was granted, by programme and fiscal year.
-    grants: Hashed<AccountId, Grants>,
+    granted: Hashed<GrantKey, EntryIndex>,
     proposals: Hashed<ProposalId, Proposal>,
     payments: Hashed<PaymentId, Payment>,
     /// By SHA-256 of company and link.
@@ -121,6 +123,12 @@ pub struct Ledger {
     // Printed tickets.
 
     // Orders and pledges.
+    sites: Hashed<SiteId, SiteSetting>,
+    /// By SHA-256 of site and link.
+    site_links: Hashed<Digest, SiteLinked>,
+    holds: Hashed<HoldId, Hold>,
+    /// By SHA-256 of site and campaign.
+    campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
 
@@ -134,6 +142,7 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -315,7 +324,15 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => self.plan_site(setting),
+            Command::LinkSite(_, link) => self.plan_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.plan_site_unlink(unlink),
+            Command::Hold(signed, reserved) => self.plan_hold(&signed.statement, reserved),
+            Command::Capture(signed, _) => self.plan_capture(&signed.statement),
+            Command::Release(signed, _) => self.plan_release(time, &signed.statement),
+            Command::RefundCapture(signed, _) => self.plan_capture_refund(&signed.statement),
+            Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
 
             // Moving in.
@@ -393,7 +410,7 @@ impl Ledger {
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
             Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
             Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
-            Command::TurnDay(turn, _) => self.meta.day = turn.date,
+            Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
             Command::Lapse(..) | Command::HashState(..) => {}
             Command::Convert(signed, _) => self.apply_conversion(entry.index, &signed.statement)?,
             Command::PickTown(_, pick) => self.apply_assigned(pick.conversion)?,
@@ -417,7 +434,21 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
-
+            Command::SetSite(setting, _) => {
+                self.sites.insert(setting.site, setting.clone());
+            }
+            Command::LinkSite(_, link) => self.apply_site_link(link),
+            Command::UnlinkSite(_, unlink) => self.apply_site_unlink(unlink)?,
+            Command::Hold(signed, reserved) => {
+                self.apply_hold(entry, &signed.statement, reserved.account, effect)?;
+            }
+            Command::Capture(signed, _) => self.apply_capture(&signed.statement)?,
+            Command::Release(signed, _) => self.apply_release(&signed.statement)?,
+            Command::RefundCapture(signed, _) => {
+                self.apply_capture_refund(&signed.statement, effect)?;
+            }
+            Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
+            Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
 
             // Moving in.

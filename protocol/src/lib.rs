@@ -32,6 +32,7 @@ pub mod channel;
 pub mod transfer;
 
 pub mod key;
+pub mod order;
 pub mod command;
 pub mod refusal;
 pub mod entry;

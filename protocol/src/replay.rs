@@ -171,6 +171,7 @@ impl Command {
     pub fn authority(&self) -> Authority {
         match self.basis() {
             Basis::Till(_)
+            | Basis::Site(_)
             | Basis::Company(_)
             | Basis::Peer(_)
             | Basis::Towns(_)

@@ -37,6 +37,16 @@ pub enum Domain {
     // Printed tickets.
 
     // Orders and pledges.
+    /// A site's hold.
+    Hold,
+    /// A site's capture.
+    Capture,
+    /// A site's release.
+    Release,
+    /// A site's refund of captured points.
+    CaptureRefund,
+    /// A site's word that a campaign ended.
+    CampaignClose,
 }
 
 impl Domain {
@@ -59,6 +69,11 @@ impl Domain {
             // Printed tickets.
 
             // Orders and pledges.
+            Self::Hold => "jichi/hold/v1",
+            Self::Capture => "jichi/capture/v1",
+            Self::Release => "jichi/release/v1",
+            Self::CaptureRefund => "jichi/capture-refund/v1",
+            Self::CampaignClose => "jichi/campaign-close/v1",
         }
     }
 

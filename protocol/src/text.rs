@@ -1,6 +1,7 @@
 //! Text that people type: look-alikes made plain, free text that holds no My Number, MyKey IDs.
 
 mod my_number;
+pub mod day;
 pub mod mykey;
 
 use alloc::string::String;

@@ -1,4 +1,9 @@
 //! Tests with real processes, and what they share.
 
+pub mod books;
+pub mod feature;
 pub mod furnished;
+pub mod rules;
+pub mod steps;
+pub mod story;
 pub mod town;

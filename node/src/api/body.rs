@@ -11,8 +11,9 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jichi_protocol::{
+    date::BusinessDate,
     points::Points,
-    text::{FreeText, TextRefused},
+    text::{FreeText, TextRefused, day::date_input},
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -41,6 +42,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
         check_content_type(&parts.headers)?;
         parse(&read(body, JSON_BYTES_MAX).await?).map(Self)
     }
+}
+
+/// A body with the headers it came under, read before it is known to be JSON.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The bytes, as they were sent.
+    pub bytes: Bytes,
 }
 
 /// Takes `application/json`, also with `charset=utf-8`, and nothing else.
@@ -197,6 +207,14 @@ impl serde::de::Error for Fault {
     fn duplicate_field(_: &'static str) -> Self {
         Self(EdgeProblem::DuplicateKey.into())
     }
+}
+
+/// A day as people type it, western or by era.
+///
+/// # Errors
+/// The problem that names the field.
+pub fn date(typed: &str, field: &'static str) -> Result<BusinessDate, Problem> {
+    date_input(typed).map_err(|_| super::resident::invalid(field))
 }
 
 #[cfg(test)]

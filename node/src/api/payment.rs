@@ -249,7 +249,7 @@ async fn refund(
 }
 
 /// Points of an entry that lapsed as they came back.
-fn lapsed_in(outcome: &Outcome) -> Points {
+pub(super) fn lapsed_in(outcome: &Outcome) -> Points {
     use jichi_protocol::{
         account::{Account, Side},
         posting::Posting,
@@ -337,6 +337,6 @@ fn payment_id(text: &str) -> Result<PaymentId, Problem> {
     text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("payment"))
 }
 
-fn signature(text: &str) -> Result<Signature, Problem> {
+pub(super) fn signature(text: &str) -> Result<Signature, Problem> {
     text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("signature"))
 }

@@ -123,7 +123,23 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         // Printed tickets.
 
         // Orders and pledges.
-
+        Refusal::OverStandingLimit { limit } => {
+            both(format!("上限{limit}"), format!("limit {limit}"))
+        }
+        Refusal::HoldDate { last } => both(format!("{last}まで"), format!("until {last}")),
+        Refusal::HoldOver { last } => both(format!("期限{last}"), format!("last day {last}")),
+        Refusal::OverHold { held } => both(format!("確保{held}"), format!("on hold: {held}")),
+        Refusal::UnknownSite
+        | Refusal::SiteSuspended
+        | Refusal::SiteNotLinked
+        | Refusal::UnknownHold
+        | Refusal::NotYourHold
+        | Refusal::HoldCaptured
+        | Refusal::HoldReleased
+        | Refusal::CampaignOpen
+        | Refusal::CampaignClosed
+        | Refusal::CampaignFailed
+        | Refusal::NotCaptured => None,
         // Payout.
 
         // Moving in.

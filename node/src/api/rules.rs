@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::{
     answer::{self, Done, NoEntry},
-    body::{StrictJson, TextBody},
+    body::{StrictJson, TextBody, date},
     caller::Officer,
     idempotency::IdempotencyKey,
     officer::{by, label},
@@ -50,7 +50,7 @@ impl ExpiryBody {
             Self::Days(days) => ExpiryRule::Days(*days),
             Self::Months(months) => ExpiryRule::Months(*months),
             Self::FiscalYearEnd(years) => ExpiryRule::FiscalYearEnd(*years),
-            Self::On(date) => ExpiryRule::On(date.parse().map_err(|_| invalid("on"))?),
+            Self::On(date) => ExpiryRule::On(super::body::date(date, "on")?),
         })
     }
 }
@@ -129,8 +129,8 @@ async fn set_programme(
         id: ProgrammeId(body.programme),
         name: label(&body.name)?,
         ceiling: points(body.ceiling)?,
-        from: body.from.parse().map_err(|_| invalid("from"))?,
-        until: body.until.parse().map_err(|_| invalid("until"))?,
+        from: date(&body.from, "from")?,
+        until: date(&body.until, "until")?,
         audience: match body.audience {
             AudienceBody::Everyone => Audience::Everyone,
             AudienceBody::Residents => Audience::Residents,
@@ -207,7 +207,7 @@ async fn take_catalogue(
     let officer = officer.require(Role::Approver)?;
     let catalogue = Catalogue {
         version: CatalogueVersion(body.version),
-        valid_from: body.valid_from.parse().map_err(|_| invalid("valid_from"))?,
+        valid_from: date(&body.valid_from, "valid_from")?,
         companies: body.companies.iter().map(CompanyBody::terms).collect::<Result<_, _>>()?,
     };
     submit(&town, key, Command::TakeCatalogue(catalogue, by(officer))).await

@@ -46,6 +46,15 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("HandleEnvelope", "別の町との移行の連絡", "message of another town about a transfer"),
     ("Withdraw", "移行の取りやめ", "transfer withdrawn"),
     ("HashState", "台帳の確認値", "hash of the state"),
+    ("SetSite", "注文サイトの登録", "online site"),
+    ("LinkSite", "注文サイトとの連携", "link to an online site"),
+    ("UnlinkSite", "注文サイトとの連携の終了", "end of a link to an online site"),
+    ("Hold", "注文・応援によるポイントの確保", "points held for an order or a pledge"),
+    ("Capture", "注文・応援の支払確定", "order or pledge paid"),
+    ("Release", "確保の解除", "hold released"),
+    ("RefundCapture", "注文・応援のポイントの返還", "refund of an order or a pledge"),
+    ("CloseCampaign", "応援募集の終了", "end of a campaign"),
+    ("ReturnHolds", "確保したポイントの自動返却", "held points returned by rule"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

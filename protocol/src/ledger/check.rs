@@ -62,6 +62,9 @@ fn verify(command: &Command, signers: &[PublicKey]) -> Result<(), BadSignature> 
         Basis::Till(signed) => {
             one()?.verify(signed.domain(), &signed.statement(), signed.signature())
         }
+        Basis::Site(signed) => {
+            one()?.verify(signed.domain(), &signed.statement(), signed.signature())
+        }
         Basis::Company(signed) => {
             one()?.verify(Domain::Conversion, &codec::encode(&signed.statement), &signed.signature)
         }
@@ -89,6 +92,10 @@ impl Ledger {
     pub fn signers(&self, command: &Command) -> Result<Vec<PublicKey>, Refusal> {
         match command.basis() {
             Basis::Till(signed) => self.terminal_key(&signed.terminal()),
+            Basis::Site(signed) => {
+                let site = self.sites.get(&signed.site()).ok_or(Refusal::UnknownSite)?;
+                Ok(alloc::vec![site.key])
+            }
             Basis::Company(signed) => {
                 let statement = &signed.statement;
                 let terms = self

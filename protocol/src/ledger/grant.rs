@@ -5,9 +5,8 @@ use crate::{
     account::{Account, HolderClass},
     command::{GrantPrivate, GrantShared, ProposalDecision, Verdict},
     date::{BusinessDate, FiscalYear},
-    digest::Digest,
     entry::Entry,
-    id::{AccountId, EntryIndex, ProgrammeId, ProposalId},
+    id::{AccountId, EntryIndex, GrantKey, ProgrammeId, ProposalId},
     key::OperationKey,
     lot::{Birth, Lot, LotTerms, Origin},
     points::Points,
@@ -37,14 +36,9 @@ pub(super) enum Budget {
 }
 
 /// The natural key of a grant (money-rules, Programmes).
-pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Digest {
-    Digest::of(&[
-        b"jichi/grant/v1",
-        &[0],
-        &programme.0.to_be_bytes(),
-        &private.account.0,
-        &private.activity.0,
-    ])
+pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> GrantKey {
+    let key = [&programme.0.to_be_bytes()[..], &private.account.0, &private.activity.0];
+    GrantKey::derived("jichi/grant/v1", &key.concat())
 }
 
 impl Ledger {
@@ -176,8 +170,8 @@ impl Ledger {
         programme: ProgrammeId,
         year: FiscalYear,
     ) -> Points {
-        let grants = self.grants.get(account);
-        grants.and_then(|grants| grants.sums.get(&(programme, year))).unwrap_or_default()
+        let holder = self.holders.get(account);
+        holder.and_then(|holder| holder.granted.get(&(programme, year))).unwrap_or_default()
     }
 
     pub(super) fn apply_grant(
@@ -199,11 +193,12 @@ impl Ledger {
     ) {
         self.granted.insert(natural_key(shared.programme, private), index);
         let year = day.fiscal_year();
-        let grants = self.grants.get_or_default(private.account);
+        // Whoever is granted something has an account.
+        let Some(holder) = self.holders.get_mut(&private.account) else { return };
         let key = (shared.programme, year);
-        let sum = grants.sums.get(&key).unwrap_or_default();
+        let sum = holder.granted.get(&key).unwrap_or_default();
         // The sum of what an account was granted is bounded by the programme's ceiling.
-        grants.sums.set(key, sum.plus(shared.points).unwrap_or(Points::MAX));
+        holder.granted.set(key, sum.plus(shared.points).unwrap_or(Points::MAX));
     }
 
     pub(super) fn apply_proposal(

@@ -9,7 +9,7 @@ impl Ledger {
     /// The commands that are due now, the most urgent first: at most one of each kind.
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
-        let due: [Option<(JobKind, Command)>; 0] = [
+        let due: [Option<(JobKind, Command)>; 1] = [
             // Bulk grants, claim slips, group applications.
 
             // Vouchers.
@@ -17,6 +17,7 @@ impl Ledger {
             // Printed tickets.
 
             // Orders and pledges.
+            self.due_return(),
         ];
         due.into_iter().flatten().collect()
     }

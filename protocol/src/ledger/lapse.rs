@@ -40,6 +40,11 @@ impl Ledger {
         Ok(Plan::FACT)
     }
 
+    pub(super) fn apply_day(&mut self, time: Time, date: BusinessDate) {
+        self.meta.day = date;
+        self.forget_old_holds(time);
+    }
+
     /// Forgets what no command can name any more, some with each entry: all of a day's at once
     /// would stop the writer at midnight.
     pub(super) fn forget(&mut self, time: Time) {

@@ -146,7 +146,7 @@ impl Ledger {
 }
 
 /// Whether a payment of this id, which is its key, could still be a new command.
-fn may_still_come(time: Time, payment: &PaymentId) -> bool {
+pub(super) fn may_still_come(time: Time, payment: &PaymentId) -> bool {
     ClientKey::new(payment.0).is_some_and(|key| {
         key.time().later_by_ms(WINDOW_BACK_MS) >= time
             && key.time() <= time.later_by_ms(WINDOW_AHEAD_MS)

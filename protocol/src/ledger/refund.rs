@@ -133,7 +133,7 @@ fn merge(lots: &mut Vec<Lot>, lot: Lot) {
 
 /// The part of what was taken that a refund brings back: from the end, behind what earlier
 /// refunds brought back.
-fn last_taken_first(taken: &[Lot], refunded: Points, points: Points) -> Vec<Lot> {
+pub(super) fn last_taken_first(taken: &[Lot], refunded: Points, points: Points) -> Vec<Lot> {
     let (mut skip, mut wanted) = (refunded, points);
     let mut back = Vec::new();
     for lot in taken.iter().rev() {

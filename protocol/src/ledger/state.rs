@@ -114,6 +114,9 @@ pub struct Holder {
     /// What was converted lately, by company and signed date.
     #[n(6)]
     pub converted: Seldom<Converted>,
+    /// What programmes granted, by fiscal year.
+    #[n(7)]
+    pub granted: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
 impl Holder {
@@ -128,6 +131,7 @@ impl Holder {
             spent: Points::ZERO,
             preset: None,
             converted: Seldom::EMPTY,
+            granted: Few::EMPTY,
         }
     }
 
@@ -150,14 +154,6 @@ pub struct Converted {
     /// How many.
     #[n(2)]
     pub amount: CompanyPoints,
-}
-
-/// What a person was granted, by programme and fiscal year.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
-pub struct Grants {
-    /// Sums.
-    #[n(0)]
-    pub sums: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
 /// A grant that waits for its second officer.
@@ -241,7 +237,7 @@ pub struct KeyUse {
 macro_rules! sections {
     ($with:ident) => {
         $with! {
-            holders, books, merchants, terminals, programmes, granted, grants, proposals,
+            holders, books, merchants, terminals, programmes, granted, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
             outgoing, incoming, client_keys, company_keys, shops, proposed
             // Programmes and grants.
@@ -257,6 +253,7 @@ macro_rules! sections {
             // Printed tickets.
 
             // Orders and pledges.
+            , sites, site_links, holds, campaigns
 
             // Payout.
 
@@ -297,6 +294,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
             };
@@ -440,6 +438,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_orders();
     }
 }
 

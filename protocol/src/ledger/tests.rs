@@ -8,6 +8,7 @@ mod every;
 mod examples;
 mod golden;
 mod model;
+mod order;
 mod pair;
 mod properties;
 mod refusals;

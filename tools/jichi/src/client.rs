@@ -2,7 +2,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow};
 use jichi_node::{clock, town::proof_hash};
@@ -51,9 +57,7 @@ impl Reply {
 /// # Errors
 /// When the system gives no random bytes.
 pub fn new_key() -> anyhow::Result<ClientKey> {
-    let mut random = [0_u8; 10];
-    getrandom::fill(&mut random).map_err(|error| anyhow!("{error}"))?;
-    Ok(ClientKey::of(clock::now(), random))
+    Ahead::default().new_key()
 }
 
 /// A new signing key.
@@ -66,12 +70,41 @@ pub fn new_signing_key() -> anyhow::Result<SigningKey> {
     Ok(SigningKey::from_seed(&seed))
 }
 
+/// How far the clocks of a federation's nodes are ahead of this machine's, as stories set them;
+/// zero elsewhere. Shared: when it is set, every client keys what it asks by it.
+#[derive(Debug, Clone, Default)]
+pub struct Ahead(Arc<AtomicI64>);
+
+impl Ahead {
+    /// Sets it, in milliseconds; negative when the nodes are behind.
+    pub fn set(&self, ms: i64) {
+        self.0.store(ms, Ordering::SeqCst);
+    }
+
+    /// The nodes' time.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time(clock::now().0.saturating_add_signed(self.0.load(Ordering::SeqCst)))
+    }
+
+    /// A new operation key of that time.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn new_key(&self) -> anyhow::Result<ClientKey> {
+        let mut random = [0_u8; 10];
+        getrandom::fill(&mut random).map_err(|error| anyhow!("{error}"))?;
+        Ok(ClientKey::of(self.now(), random))
+    }
+}
+
 /// Asks one address.
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
     base: String,
     token: Option<String>,
+    ahead: Ahead,
 }
 
 impl Client {
@@ -82,13 +115,25 @@ impl Client {
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(40)))
             .build();
-        Self { agent: config.into(), base: base.into(), token: None }
+        Self { agent: config.into(), base: base.into(), token: None, ahead: Ahead::default() }
     }
 
     /// The same client, signed in.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// The same client, of a node whose clock is ahead.
+    #[must_use]
+    pub fn with_clock(self, ahead: &Ahead) -> Self {
+        Self { ahead: ahead.clone(), ..self }
+    }
+
+    /// How far the node's clock is ahead.
+    #[must_use]
+    pub const fn ahead(&self) -> &Ahead {
+        &self.ahead
     }
 
     /// The address.
@@ -163,7 +208,7 @@ impl Client {
     /// # Errors
     /// When the node cannot be reached, or answers with a problem.
     pub fn command(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let key = new_key()?;
+        let key = self.ahead.new_key()?;
         self.post(path, Some(&key), body)?.ok().with_context(|| path.to_owned())
     }
 }
@@ -329,7 +374,7 @@ impl Company<'_> {
             &origin,
             &self.id,
             self.key,
-            clock::now(),
+            self.client.ahead.now(),
             nonce,
         )?;
         let text = |value: &ureq::http::HeaderValue| value.to_str().map(str::to_owned);

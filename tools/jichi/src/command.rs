@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{audit, bench, demo, directory};
+use crate::{admin, audit, bench, demo, directory};
 
 /// Points of a town, checked by anybody.
 #[derive(Debug, clap::Parser)]
@@ -18,6 +18,8 @@ struct Jichi {
 enum Command {
     /// Two towns and a coordinator on this machine, and a story that they live through. 実演
     Demo(demo::Args),
+    /// Set up and run a town, from its staff's network. 運用
+    Admin(admin::Args),
     /// Check a town's log, compare two, export one. 監査
     Audit(audit::Args),
     /// Measure on this machine. 計測
@@ -40,6 +42,7 @@ enum Command {
 pub fn main() -> anyhow::Result<ExitCode> {
     match Jichi::parse().command {
         Command::Demo(args) => demo::run(&args),
+        Command::Admin(args) => admin::run(&args),
         Command::Audit(args) => audit::run(args),
         Command::Bench(args) => bench::run(&args),
         Command::Directory(args) => directory::run(args),

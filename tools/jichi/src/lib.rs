@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 mod audit;
 mod bench;
 pub mod client;

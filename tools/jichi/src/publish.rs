@@ -4,7 +4,6 @@ use std::{fs, path::Path};
 
 use anyhow::anyhow;
 use jichi_node::{
-    clock,
     config::{Settings, TownConfig},
     init::NodeKeys,
     keyfile::peer_id_of,
@@ -28,7 +27,7 @@ impl World {
     pub fn publish_directory(&self, to: &[&Node]) -> anyhow::Result<()> {
         let members = self.nodes().map(member).collect::<anyhow::Result<Vec<_>>>()?;
         let folder = self.dir.join("author");
-        author::publish(&folder, clock::now(), members, &[&self.root])?;
+        author::publish(&folder, self.ahead.now(), members, &[&self.root])?;
         to.iter().try_for_each(|node| lay(&folder, &node.data().join("documents")))
     }
 

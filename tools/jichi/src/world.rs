@@ -16,7 +16,6 @@ use anyhow::{Context as _, anyhow, bail};
 use jichi_node::{
     clock,
     config::Settings,
-    init,
     password::{self, PasswordOf},
     staff::{Officer, Role, RolePeriod, Staff},
 };
@@ -27,10 +26,10 @@ use jichi_protocol::{
 };
 use serde_json::json;
 
-use crate::client::{Client, new_signing_key};
+use crate::client::{Ahead, Client, new_signing_key};
 
 /// The password of every officer of such a federation.
-const OFFICER_PASSWORD: &str = "demo-officer-password";
+pub const OFFICER_PASSWORD: &str = "demo-officer-password";
 /// How long a node may take to answer after its start.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -73,6 +72,8 @@ pub struct Node {
     pub addresses: Addresses,
     /// The town; none for the coordinator.
     pub town: Option<TownId>,
+    /// How far its clock is ahead of this machine's.
+    pub ahead: Ahead,
     program: PathBuf,
     child: Option<Child>,
 }
@@ -89,6 +90,8 @@ pub struct World {
     pub root: SigningKey,
     /// The company that converts.
     pub company: SigningKey,
+    /// How far the nodes' clocks are ahead of this machine's.
+    pub ahead: Ahead,
 }
 
 /// The company's id in the demo's catalogue.
@@ -101,13 +104,27 @@ impl World {
     /// # Errors
     /// Those of the file system.
     pub fn make(dir: &Path, program: &Path, towns: &[TownSpec]) -> anyhow::Result<Self> {
+        Self::make_at(dir, program, towns, &Ahead::default())
+    }
+
+    /// The same with nodes whose clocks are ahead of this machine's: `program` shows them so.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn make_at(
+        dir: &Path,
+        program: &Path,
+        towns: &[TownSpec],
+        ahead: &Ahead,
+    ) -> anyhow::Result<Self> {
         let (root, company) = (new_signing_key()?, new_signing_key()?);
         let mut nodes = Vec::new();
         for spec in towns {
-            nodes.push(make_node(dir, program, Some(spec), &root, &company)?);
+            nodes.push(make_node(dir, program, Some(spec), &root, &company, ahead)?);
         }
-        let coordinator = make_node(dir, program, None, &root, &company)?;
-        let world = Self { dir: dir.to_path_buf(), towns: nodes, coordinator, root, company };
+        let coordinator = make_node(dir, program, None, &root, &company, ahead)?;
+        let (dir, ahead) = (dir.to_path_buf(), ahead.clone());
+        let world = Self { dir, towns: nodes, coordinator, root, company, ahead };
         world.publish_directory(&world.nodes().collect::<Vec<_>>())?;
         Ok(world)
     }
@@ -156,11 +173,7 @@ impl Node {
     pub fn launch(&mut self) -> anyhow::Result<()> {
         let log =
             fs::OpenOptions::new().create(true).append(true).open(self.dir.join("messages.log"))?;
-        let mut command = Command::new(&self.program);
-        if self.program.file_name().is_some_and(|name| name != "jichi-node") {
-            command.arg("node");
-        }
-        let child = command
+        let child = command_of(&self.program)
             .arg("run")
             .arg("--config")
             .arg(self.dir.join("node.toml"))
@@ -253,13 +266,13 @@ impl Node {
     /// A client of the public listener.
     #[must_use]
     pub fn public(&self) -> Client {
-        Client::new(format!("http://{}", self.addresses.public))
+        Client::new(format!("http://{}", self.addresses.public)).with_clock(&self.ahead)
     }
 
     /// A client of the terminals' listener.
     #[must_use]
     pub fn terminals(&self) -> Client {
-        Client::new(format!("http://{}", self.addresses.terminal))
+        Client::new(format!("http://{}", self.addresses.terminal)).with_clock(&self.ahead)
     }
 
     /// A client of the staff's listener, signed in: `maker` or `approver`.
@@ -267,7 +280,8 @@ impl Node {
     /// # Errors
     /// When the node cannot be reached.
     pub fn officer(&self, login: &str) -> anyhow::Result<Client> {
-        let client = Client::new(format!("http://{}", self.addresses.staff));
+        let client =
+            Client::new(format!("http://{}", self.addresses.staff)).with_clock(&self.ahead);
         let body = json!({"login": login, "password": OFFICER_PASSWORD});
         let session = client.post("/v1/staff/sessions", None, &body)?.ok()?;
         Ok(client.with_token(session["token"].as_str().unwrap_or_default()))
@@ -288,6 +302,15 @@ impl Drop for Node {
             let _ = child.wait();
         }
     }
+}
+
+/// The node's own command line, by `jichi node` or by `jichi-node`.
+fn command_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if program.file_name().is_some_and(|name| name != "jichi-node") {
+        command.arg("node");
+    }
+    command
 }
 
 /// Ports of loopback that were free a moment ago.
@@ -313,6 +336,7 @@ fn make_node(
     spec: Option<&TownSpec>,
     root: &SigningKey,
     company: &SigningKey,
+    ahead: &Ahead,
 ) -> anyhow::Result<Node> {
     let dir = dir.join(spec.map_or("coordinator", |spec| spec.en).to_lowercase());
     fs::create_dir_all(&dir)?;
@@ -320,12 +344,17 @@ fn make_node(
     let config = dir.join("node.toml");
     fs::write(&config, config_text(spec, &addresses, root, company))?;
     let settings = Settings::read(&config)?;
-    init::init(&settings)?;
+    // By the program, whose clock may be a story's: the first entry is dated.
+    let ran = command_of(program).arg("init").arg("--config").arg(&config).output()?;
+    if !ran.status.success() {
+        bail!("init: {}", String::from_utf8_lossy(&ran.stderr));
+    }
     if spec.is_some() {
         add_officers(&settings)?;
     }
     let town = settings.town;
-    Ok(Node { dir, addresses, town, program: program.to_path_buf(), child: None })
+    let (program, ahead) = (program.to_path_buf(), ahead.clone());
+    Ok(Node { dir, addresses, town, ahead, program, child: None })
 }
 
 fn config_text(
@@ -367,7 +396,8 @@ fn config_text(
 fn add_officers(settings: &Settings) -> anyhow::Result<()> {
     let mut staff = Staff::load(&settings.data)?;
     let hash = password::hash(PasswordOf::Staff, &OFFICER_PASSWORD.to_owned().into())?;
-    let from = clock::now().date().day_before();
+    // Whatever day a story plays on, its officers are in office.
+    let from = "2017-09-25".parse()?;
     let period = |role| RolePeriod { role, from, to: BusinessDate::LAST };
     let makers = [Role::GrantMaker, Role::Desk, Role::MerchantOfficer];
     let approvers = [Role::Approver, Role::Auditor, Role::Operator];

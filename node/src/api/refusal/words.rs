@@ -1,5 +1,7 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod orders;
+
 /// Status, Japanese, English, next act in Japanese and in English, by code.
 pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -19,7 +21,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Printed tickets.
 
     // Orders and pledges.
-
+    orders::ORDERS,
     // Payout.
 
     // Moving in.

@@ -1,5 +1,7 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod orders;
+
 use alloc::{vec, vec::Vec};
 
 use super::{desk::*, pair::*};
@@ -257,5 +259,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.orders(account);
     maker.made
 }

@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod orders;
 mod till;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
@@ -342,6 +343,21 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotMovable { .. }
         | Refusal::ChannelFrozen => "offer",
         Refusal::UnknownTransfer | Refusal::TransferClosed => "withdraw",
+        Refusal::UnknownSite
+        | Refusal::SiteSuspended
+        | Refusal::SiteNotLinked
+        | Refusal::OverStandingLimit { .. }
+        | Refusal::HoldDate { .. }
+        | Refusal::HoldReleased => "hold",
+        Refusal::UnknownHold
+        | Refusal::NotYourHold
+        | Refusal::HoldCaptured
+        | Refusal::HoldOver { .. }
+        | Refusal::OverHold { .. }
+        | Refusal::CampaignOpen
+        | Refusal::CampaignClosed
+        | Refusal::CampaignFailed
+        | Refusal::NotCaptured => "capture",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -399,6 +415,19 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              short_of_points not_movable over_town_cap channel_frozen",
         ),
         ("withdraw", withdraws, "unknown_transfer exists transfer_closed channel_frozen"),
+        (
+            "hold",
+            orders::hold(),
+            "unknown_site not_this_town site_suspended merchant_suspended site_not_linked \
+             account_frozen no_points not_well_formed hold_date over_standing_limit \
+             over_payment_limit over_day_limit hold_released short_of_points",
+        ),
+        (
+            "capture",
+            orders::capture(),
+            "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
+             campaign_closed campaign_failed over_hold hold_captured",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",

@@ -162,6 +162,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
+                JobKind::ReturnHolds => "return_holds",
             };
             format!("job:{kind}:{date}")
         }

@@ -1,0 +1,47 @@
+//! The sentences of the scenarios under `tests/scenarios`, area by area.
+
+mod foundation;
+// Programmes and grants.
+
+// Bulk grants, claim slips, group applications.
+
+// Conversions, payments, life of an account.
+
+// Street cards.
+
+// Vouchers.
+
+// Printed tickets.
+
+// Orders and pledges.
+
+// Payout.
+
+// Moving in.
+
+use crate::{books::Books, feature::Steps};
+
+/// Every sentence.
+#[must_use]
+pub fn all() -> Steps<Books> {
+    let mut steps = Steps::default();
+    foundation::add(&mut steps);
+    // Programmes and grants.
+
+    // Bulk grants, claim slips, group applications.
+
+    // Conversions, payments, life of an account.
+
+    // Street cards.
+
+    // Vouchers.
+
+    // Printed tickets.
+
+    // Orders and pledges.
+
+    // Payout.
+
+    // Moving in.
+    steps
+}

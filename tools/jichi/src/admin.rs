@@ -1,0 +1,181 @@
+//! `jichi admin`: what a town's staff does from a command line instead of a page.
+
+use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::Value;
+
+use crate::{client::Client, out};
+
+/// What `jichi admin` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// Which node, and who asks. The password comes from the environment (`JICHI_PASSWORD`) or from
+/// a file, never from the command line, which others on the machine can read.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Desk {
+    /// The node's staff listener, like http://127.0.0.1:8103.
+    #[arg(long, env = "JICHI_NODE")]
+    node: String,
+    /// The officer's sign-in name.
+    #[arg(long, env = "JICHI_LOGIN")]
+    login: String,
+    /// A file that holds the password; `-` reads it from standard input.
+    #[arg(long)]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Send configuration files to the node: programmes, companies, vouchers, sites. 設定の登録
+    Apply {
+        #[command(flatten)]
+        desk: Desk,
+        /// Files like those under configs/: `resource`, then one `[[item]]` for each thing.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    // Programmes and grants.
+
+    // Bulk grants, claim slips, group applications.
+
+    // Conversions, payments, life of an account.
+
+    // Street cards.
+
+    // Vouchers.
+
+    // Printed tickets.
+
+    // Orders and pledges.
+
+    // Payout.
+
+    // Moving in.
+}
+
+/// Runs it. Exit codes: 0 ok, 1 the node refused, 2 usage, 3 cannot reach or read.
+///
+/// # Errors
+/// What has no exit code of its own.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let done = match &args.what {
+        What::Apply { desk, files } => apply_files(desk, files),
+        // Programmes and grants.
+
+        // Bulk grants, claim slips, group applications.
+
+        // Conversions, payments, life of an account.
+
+        // Street cards.
+
+        // Vouchers.
+
+        // Printed tickets.
+
+        // Orders and pledges.
+
+        // Payout.
+
+        // Moving in.
+    };
+    match done {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(fault) => {
+            out::say(&format!("jichi admin: {fault:#}"))?;
+            let refused = fault.is::<Refused>();
+            Ok(ExitCode::from(if refused { 1 } else { 3 }))
+        }
+    }
+}
+
+/// The node refused what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refused(pub(crate) String);
+
+impl Desk {
+    /// Signs in at the node.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or refuses.
+    pub(crate) fn sign_in(&self) -> anyhow::Result<Client> {
+        let client = Client::new(self.node.trim_end_matches('/'));
+        let body = serde_json::json!({"login": self.login, "password": self.password()?});
+        let session = client.post("/v1/staff/sessions", None, &body);
+        let session = session.with_context(|| format!("{} cannot be reached", self.node))?;
+        let token = expect_done(session)?;
+        let token = token.get("token").and_then(Value::as_str).context("no session token came")?;
+        Ok(client.with_token(token))
+    }
+
+    fn password(&self) -> anyhow::Result<String> {
+        let text = match &self.password_file {
+            Some(path) if path.as_os_str() == "-" => {
+                let mut text = String::new();
+                std::io::stdin().read_to_string(&mut text)?;
+                text
+            }
+            Some(path) => fs::read_to_string(path).with_context(|| path.display().to_string())?,
+            None => {
+                env::var("JICHI_PASSWORD").context("name --password-file, or set JICHI_PASSWORD")?
+            }
+        };
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+/// The body of a success.
+///
+/// # Errors
+/// [`Refused`], with the node's own words and what to do next.
+pub(crate) fn expect_done(reply: crate::client::Reply) -> anyhow::Result<Value> {
+    if (200..300).contains(&reply.status) {
+        return Ok(reply.body);
+    }
+    let word = |field: &str| reply.body.get(field).and_then(Value::as_str).unwrap_or_default();
+    bail!(Refused(format!(
+        "{} {}: {} / {} / {}",
+        reply.status,
+        reply.code(),
+        word("detail"),
+        word("next_act"),
+        word("detail_en"),
+    )))
+}
+
+fn apply_files(desk: &Desk, files: &[PathBuf]) -> anyhow::Result<()> {
+    let client = desk.sign_in()?;
+    for path in files {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let count = apply(&client, &text).with_context(|| path.display().to_string())?;
+        out::line(format!("{}: {count}", path.display()));
+    }
+    Ok(())
+}
+
+/// Sends every item of a configuration file to the resource that the file names; how many were
+/// taken comes back. `client` is signed in at the staff's listener.
+///
+/// # Errors
+/// When the file is none, or the node refuses an item: those before it stand.
+pub fn apply(client: &Client, text: &str) -> anyhow::Result<usize> {
+    let file: toml::Table = toml::from_str(text).context("no TOML")?;
+    let resource = file.get("resource").and_then(toml::Value::as_str);
+    let resource = resource.context("the file names no `resource`")?;
+    let fits = |c: char| c.is_ascii_lowercase() || c == '-' || c == '/';
+    ensure!(!resource.is_empty() && resource.chars().all(fits), "'{resource}' is no resource");
+    let items = file.get("item").and_then(toml::Value::as_array);
+    let items = items.context("the file has no [[item]]")?;
+    for (at, item) in items.iter().enumerate() {
+        let body = serde_json::to_value(item)?;
+        let key = client.ahead().new_key()?;
+        let reply = client.post(&format!("/v1/{resource}"), Some(&key), &body)?;
+        expect_done(reply).with_context(|| format!("item {}", at.saturating_add(1)))?;
+    }
+    Ok(items.len())
+}
