@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use crate::codec;
 
-/// A map of few keys, kept as the bytes that it is written as: a CBOR map in order of its keys.
+/// A map of few keys, kept as the bytes of its keys and values in order. Written as a CBOR map.
 pub struct Few<K, V> {
     bytes: Option<Box<[u8]>>,
     of: PhantomData<(K, V)>,
@@ -48,7 +48,6 @@ where
             return Self::EMPTY;
         }
         let mut bytes = Vec::new();
-        let _ = minicbor::Encoder::new(&mut bytes).map(entries.len() as u64);
         for (key, value) in entries {
             codec::encode_into(key, &mut bytes);
             codec::encode_into(value, &mut bytes);
@@ -56,26 +55,18 @@ where
         Self { bytes: Some(bytes.into_boxed_slice()), of: PhantomData }
     }
 
-    fn read(d: &mut minicbor::Decoder<'_>) -> Result<Vec<(K, V)>, minicbor::decode::Error> {
-        let len = d.map()?.ok_or_else(|| minicbor::decode::Error::message("a map of no length"))?;
-        let mut entries: Vec<(K, V)> = Vec::new();
-        for _ in 0..len {
-            let (key, value) = (d.decode()?, d.decode()?);
-            if entries.last().is_some_and(|(last, _)| *last >= key) {
-                return Err(minicbor::decode::Error::message("keys out of order"));
-            }
-            entries.push((key, value));
-        }
-        Ok(entries)
-    }
-
     /// Keys and values in order.
     #[must_use]
     pub fn entries(&self) -> Vec<(K, V)> {
         let Some(bytes) = &self.bytes else { return Vec::new() };
-        let Ok(entries) = Self::read(&mut minicbor::Decoder::new(bytes)) else {
-            unreachable!("only `of` makes these bytes")
-        };
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let mut entries = Vec::new();
+        while decoder.position() < bytes.len() {
+            let (Ok(key), Ok(value)) = (decoder.decode(), decoder.decode()) else {
+                unreachable!("only `of` makes these bytes")
+            };
+            entries.push((key, value));
+        }
         entries
     }
 
@@ -123,16 +114,22 @@ where
     }
 }
 
-impl<K, V, C> Encode<C> for Few<K, V> {
+impl<K, V, C> Encode<C> for Few<K, V>
+where
+    K: Ord + Encode<()> + for<'b> Decode<'b, ()>,
+    V: Encode<()> + for<'b> Decode<'b, ()>,
+{
     fn encode<W: minicbor::encode::Write>(
         &self,
         e: &mut minicbor::Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        match &self.bytes {
-            Some(bytes) => e.writer_mut().write_all(bytes).map_err(minicbor::encode::Error::write),
-            None => e.map(0)?.ok(),
+        let entries = self.entries();
+        e.map(entries.len() as u64)?;
+        for (key, value) in &entries {
+            e.encode(key)?.encode(value)?;
         }
+        Ok(())
     }
 }
 
@@ -142,7 +139,16 @@ where
     V: Encode<()> + for<'d> Decode<'d, ()>,
 {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        Self::read(d).map(|entries| Self::of(&entries))
+        let len = d.map()?.ok_or_else(|| minicbor::decode::Error::message("a map of no length"))?;
+        let mut entries: Vec<(K, V)> = Vec::new();
+        for _ in 0..len {
+            let (key, value) = (d.decode_with(&mut ())?, d.decode_with(&mut ())?);
+            if entries.last().is_some_and(|(last, _)| *last >= key) {
+                return Err(minicbor::decode::Error::message("keys out of order"));
+            }
+            entries.push((key, value));
+        }
+        Ok(Self::of(&entries))
     }
 }
 
@@ -193,3 +199,6 @@ impl<'b, T: Decode<'b, C>, C> Decode<'b, C> for Seldom<T> {
         Ok(Self((!list.is_empty()).then(|| Box::new(list))))
     }
 }
+
+#[cfg(test)]
+mod tests;
