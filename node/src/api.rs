@@ -18,6 +18,7 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod programme;
 
 // Bulk grants, claim slips, group applications.
 
@@ -28,11 +29,13 @@ pub mod view;
 // Vouchers.
 
 // Printed tickets.
+pub mod ticket;
 
 // Orders and pledges.
 pub mod order;
 pub mod site;
 
 // Payout.
+pub mod payout;
 
 // Moving in.

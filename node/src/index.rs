@@ -195,6 +195,9 @@ fn merchant_of(entry: &Entry) -> Option<MerchantId> {
         Command::Pay(signed, _) => Some(signed.intent.merchant),
         Command::Void(signed, _) => Some(signed.intent.merchant),
         Command::Refund(signed, _) => Some(signed.intent.merchant),
+        // Printed tickets.
+        Command::ScanTicket(signed, _) => Some(signed.intent.merchant),
+        Command::TakeTicketBundle(bundle, _) => Some(bundle.merchant),
         _ => None,
     }
 }

@@ -9,6 +9,8 @@ pub mod journal;
 pub mod vault;
 pub mod rows;
 pub mod print;
+pub mod zengin;
+pub mod bank;
 pub mod engine;
 pub mod index;
 

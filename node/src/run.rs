@@ -109,9 +109,9 @@ pub async fn run_town(
             settings.config.listen.public.ip(),
             &settings.config.listen.public_scheme,
         ),
-        seal: Arc::new(move |bytes: &[u8]| Seal {
+        seal: Arc::new(move |domain: Domain, bytes: &[u8]| Seal {
             key: sealing.public(),
-            signature: sealing.sign(Domain::Agreement, bytes),
+            signature: sealing.sign(domain, bytes),
         }),
         printer: Printer::new(&settings.config.print.font),
     });
@@ -168,6 +168,9 @@ async fn serve_town(
     // Vouchers.
 
     // Printed tickets.
+    let public = public.merge(api::ticket::resident_routes());
+    let staff = staff.merge(api::ticket::staff_routes());
+    let terminal = terminal.merge(api::ticket::terminal_routes());
 
     // Orders and pledges.
     let desk = order_desk(settings);
@@ -178,6 +181,7 @@ async fn serve_town(
     let staff = staff.merge(api::site::staff_routes());
 
     // Payout.
+    let staff = staff.merge(api::payout::routes());
 
     // Moving in.
     let mut bound = Vec::new();

@@ -9,8 +9,11 @@ use std::{
 
 use jichi_protocol::{
     agreement::Seal,
+    codec,
     digest::Digest,
     id::{AccountId, TerminalId, TownId},
+    signature::Domain,
+    ticket::{SignedTicket, TicketFace},
 };
 
 use crate::{
@@ -52,8 +55,8 @@ struct Parts {
     printer: Printer,
 }
 
-/// Signs an agreement's bytes with the town's channel key.
-pub type Sealer = Arc<dyn Fn(&[u8]) -> Seal + Send + Sync>;
+/// Signs bytes of a domain with the town's channel key.
+pub type Sealer = Arc<dyn Fn(Domain, &[u8]) -> Seal + Send + Sync>;
 
 /// The town's name in both languages.
 #[derive(Debug, Clone)]
@@ -94,7 +97,7 @@ pub struct Assembly {
     pub pool: PasswordPool,
     /// Over what session cookies travel.
     pub cookies: CookieTransport,
-    /// Signs an agreement's bytes with the town's channel key.
+    /// Signs with the town's channel key.
     pub seal: Sealer,
     /// Prints tickets, slips and statements.
     pub printer: Printer,
@@ -182,7 +185,15 @@ impl Town {
     /// Signs an agreement's canonical bytes for this town.
     #[must_use]
     pub fn seal(&self, bytes: &[u8]) -> Seal {
-        (self.0.seal)(bytes)
+        (self.0.seal)(Domain::Agreement, bytes)
+    }
+
+    /// Signs what is printed on a ticket. The same ticket has the same signature, whenever it is
+    /// printed.
+    #[must_use]
+    pub fn sign_ticket(&self, face: TicketFace) -> SignedTicket {
+        let seal = (self.0.seal)(Domain::Ticket, &codec::encode(&face));
+        SignedTicket { face, signature: seal.signature }
     }
 
     /// What prints tickets, slips and statements.

@@ -76,6 +76,9 @@ pub enum Account {
     /// Put right by two officers; it stands on either side.
     #[n(21)]
     Correction,
+    /// What the town keeps of what shops took, as its fee.
+    #[n(30)]
+    Fee,
     /// Held by residents in a former system, and taken over.
     #[n(22)]
     Opening(#[n(0)] ImportId),
@@ -143,6 +146,7 @@ impl Account {
             | Self::Unclaimed
             | Self::Payable(..)
             | Self::PaidOut(_)
+            | Self::Fee
             | Self::Bulk(_)
             | Self::Voucher(_)
             | Self::Ticket

@@ -2,9 +2,12 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod fact;
+mod payout;
 mod order;
+mod person;
 mod points;
 mod proposed;
+mod ticket;
 mod till;
 
 use alloc::vec::Vec;
@@ -18,22 +21,33 @@ pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
+pub use payout::{
+    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+};
+pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
     GrantPrivate, GrantShared, OfferPrivate, OfferShared, Payer, Pick, ProposalDecision, Received,
     SignedConversion, SignedPayment, SignedRefund, SignedVoid, Source, Sweep, Verdict,
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use ticket::{
+    DoubleVerdict, SignedTicketScan, TicketBundle, TicketDecision, TicketHolder, TicketOrder,
+    TicketRange, TicketScan, TicketVoid,
+};
 pub use till::TillSigned;
 
 use crate::{
     agreement::SignedAgreement,
+    calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
+    payout::{BudgetLine, PayoutTerms},
     programme::Programme,
     terms::TownTerms,
+    ticket::TicketRules,
 };
 
 /// Nothing: the part of a command that has no such part.
@@ -234,6 +248,16 @@ commands! {
     28 Propose(Nothing, Proposed): Node,
 
     // Programmes and grants: 30 to 39.
+    /// Two accounts that may be one person's, for an officer to decide.
+    30 NoteMatch(Nothing, PersonMatch): Node of |_, own| own.account,
+    /// An officer says that two accounts are one person's.
+    31 JoinPerson(Nothing, PersonJoin): Node of |_, own| own.account,
+    /// An officer says that two accounts are two persons'.
+    32 PartPersons(Nothing, PersonPart): Node of |_, own| own.account,
+    /// A grant code, new or changed.
+    33 SetGrantCode(GrantCode, ByOfficer): Node,
+    /// A holder showed a grant code.
+    34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
 
@@ -244,6 +268,24 @@ commands! {
     // Vouchers: 75 to 89.
 
     // Printed tickets: 90 to 99.
+    /// The rules about tickets from a day on.
+    90 SetTicketRules(TicketRules, ByOfficer): Node,
+    /// A desk received numbered paper.
+    91 ReceiveTicketStock(TicketRange, ByOfficer): Node,
+    /// Paper that was spoiled before anything was printed on it.
+    92 SpoilTicketStock(TicketRange, ByOfficer): Node,
+    /// Tickets are issued out of a holder's points.
+    93 IssueTickets(TicketOrder, TicketHolder): Node of |_, own| own.account,
+    /// A shop scans a ticket.
+    94 ScanTicket(SignedTicketScan, Nothing): Till,
+    /// A shop hands tickets in at the office.
+    95 TakeTicketBundle(TicketBundle, ByOfficer): Node,
+    /// An officer decides about a double.
+    96 DecideTicketDouble(TicketDecision, ByOfficer): Node,
+    /// Tickets that were not used are voided.
+    97 VoidTickets(TicketVoid, ByOfficer): Node,
+    /// Tickets behind their last day at the office.
+    98 LapseTickets(DayTurn, Nothing): Rule,
 
     // Orders and pledges: 100 to 109.
     /// A site that takes points online, new or changed.
@@ -266,6 +308,24 @@ commands! {
     108 ReturnHolds(DayTurn, Nothing): Rule,
 
     // Payout: 110 to 119.
+    /// The days off of some years.
+    110 SetHolidays(HolidayTable, ByOfficer): Node,
+    /// How the town pays its shops.
+    111 SetPayoutTerms(PayoutTerms, ByOfficer): Node,
+    /// Closes a period: its shops follow in slices.
+    112 CloseRun(RunClosing, ByOfficer): Node,
+    /// A step of a run: checked, handed over, paid.
+    113 MarkRun(RunMark, ByOfficer): Node,
+    /// The next shops of a run.
+    114 SliceRun(RunSlice, Nothing): Rule,
+    /// A bank transfer came back.
+    115 ReturnTransfer(TransferReturned, ByOfficer): Node,
+    /// A bank transfer that came back was made again.
+    116 RepeatTransfer(TransferAgain, ByOfficer): Node,
+    /// Where a sum stands in the town's budget.
+    117 SetBudgetLine(BudgetLine, ByOfficer): Node,
+    /// A shop's bank account, which stands in the vault.
+    118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
 }
@@ -337,13 +397,13 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        let _ = self;
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
 
+        // Payout.
+        matches!(self, Self::SetBank(..))
         // Moving in.
-        false
     }
 
     /// The payment that a payment makes, a void or a refund names.

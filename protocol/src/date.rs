@@ -130,6 +130,13 @@ impl BusinessDate {
         Time((self.0 as u64).saturating_mul(MS_A_DAY).saturating_sub(JST_AHEAD_MS))
     }
 
+    /// The month that this day is in.
+    #[must_use]
+    pub const fn month(self) -> Month {
+        let (year, month, _) = self.civil();
+        Month(year.saturating_mul(12).saturating_add(month).saturating_sub(1))
+    }
+
     /// The fiscal year that this day is in.
     #[must_use]
     pub const fn fiscal_year(self) -> FiscalYear {
@@ -224,12 +231,41 @@ impl<'b, C> Decode<'b, C> for BusinessDate {
     }
 }
 
+/// A calendar month, counted from January of the year 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Month(#[n(0)] pub u32);
+
+impl Month {
+    /// The month of the year, 1 to 12.
+    #[must_use]
+    pub const fn of_year(self) -> u32 {
+        (self.0 % 12).saturating_add(1)
+    }
+}
+
+/// Whether the Gregorian calendar has this day, also before 1970.
+#[must_use]
+pub const fn is_a_day(year: u32, month: u32, day: u32) -> bool {
+    let of_year = month >= 1 && month <= 12;
+    year <= 9999 && of_year && day >= 1 && day <= days_in_month(year, month)
+}
+
 /// A fiscal year, 1 April to 31 March, by the year it begins in (2026 is 令和8年度).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct FiscalYear(#[n(0)] pub u32);
 
 impl FiscalYear {
+    /// The first day, 1 April.
+    #[must_use]
+    pub const fn first_day(self) -> BusinessDate {
+        match BusinessDate::new(self.0, 4, 1) {
+            Some(day) => day,
+            None => BusinessDate::LAST,
+        }
+    }
+
     /// The last day, 31 March of the following year.
     #[must_use]
     pub const fn last_day(self) -> BusinessDate {

@@ -16,8 +16,8 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     id::{
-        AccountId, ConversionId, DeskId, GrantKey, Handle, MerchantId, ProgrammeId, ProposalId,
-        RunId, SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
+        AccountId, CodeId, ConversionId, DeskId, GrantKey, Handle, MerchantId, ProgrammeId,
+        ProposalId, RunId, SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
     },
 };
 use node::Node;
@@ -286,7 +286,7 @@ macro_rules! bucketed_by_bytes {
 }
 pub(crate) use bucketed_by_bytes;
 
-bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId);
+bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId, CodeId);
 
 /// Each its own place, by a number.
 macro_rules! bucketed_by_number {
@@ -298,6 +298,7 @@ macro_rules! bucketed_by_number {
         }
     )*};
 }
+pub(crate) use bucketed_by_number;
 
 bucketed_by_number!(
     MerchantId,

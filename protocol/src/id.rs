@@ -257,6 +257,10 @@ bytes_id!(
     HoldId, 16
 );
 bytes_id!(
+    /// A grant code. Derived from the operation key that made it.
+    CodeId, 16
+);
+bytes_id!(
     /// An import from a town's former system. Equals the operation key that opened it.
     ImportId, 16
 );
@@ -335,6 +339,15 @@ number_id!(
 number_id!(
     /// A desk that sells, prints and exchanges.
     DeskId, u32
+);
+
+number_id!(
+    /// The serial number of a printed ticket, as it stands on the paper.
+    TicketNumber, u32
+);
+number_id!(
+    /// The number of a receipt for tickets that a shop handed in.
+    TicketReceiptNumber, u32
 );
 
 impl EntryIndex {

@@ -158,12 +158,17 @@ pub enum JobKind {
     // Vouchers: 15 to 19.
 
     // Printed tickets: 20 to 24.
-
+    /// Lapses tickets behind their last day at the office.
+    #[n(20)]
+    TicketLapse,
     // Orders and pledges: 25 to 29.
     /// Gives reserved points back.
     #[n(25)]
     ReturnHolds,
     // Payout: 30 to 34.
+    /// Closes or pays the next shops of a run.
+    #[n(30)]
+    PayoutRun,
 }
 
 /// The key of an operation. The same key with the same content gives the first answer again.

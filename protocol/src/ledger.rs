@@ -17,6 +17,8 @@ mod shop;
 mod state;
 mod transfer;
 // Programmes and grants.
+mod code;
+mod person;
 
 // Bulk grants, claim slips, group applications.
 
@@ -27,6 +29,7 @@ mod transfer;
 // Vouchers.
 
 // Printed tickets.
+mod ticket;
 
 // Orders and pledges.
 mod campaign;
@@ -34,6 +37,7 @@ mod hold;
 mod order;
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -45,12 +49,16 @@ use alloc::{
 pub use books::Trial;
 pub use campaign::Campaign;
 pub use check::Checked;
+pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
+pub use payout::NextRun;
+pub use person::Person;
 pub use refund::RefundPreview;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
+    Walked,
 };
 
 use crate::{
@@ -66,8 +74,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, GrantKey, Handle, HoldId, MerchantId,
-        PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TownId, TransferId,
+        AccountId, ChannelNumber, CodeId, ConversionId, DeskId, EntryIndex, GrantKey, Handle,
+        HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber,
+        TicketReceiptNumber, TownId, TransferId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -76,6 +85,7 @@ use crate::{
     refusal::Refusal,
     signature::SigningKey,
     terms::TownTerms,
+    ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
     transfer::{Incoming, Outgoing},
 };
 
@@ -111,6 +121,11 @@ pub struct Ledger {
     /// What waits for a second officer, but for grants.
     proposed: Hashed<ProposalId, Proposed>,
     // Programmes and grants.
+    /// Whose holder may be, is or is not another account's.
+    persons: Hashed<AccountId, Person>,
+    grant_codes: Hashed<CodeId, CodeUse>,
+    /// What steps gave, by programme and month of walking.
+    walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
 
@@ -121,6 +136,10 @@ pub struct Ledger {
     // Vouchers.
 
     // Printed tickets.
+    tickets: Hashed<TicketNumber, Ticket>,
+    ticket_receipts: Hashed<TicketReceiptNumber, TicketReceipt>,
+    ticket_rules: Hashed<RulesFrom, TicketRules>,
+    ticket_stocks: Hashed<DeskId, TicketStock>,
 
     // Orders and pledges.
     sites: Hashed<SiteId, SiteSetting>,
@@ -131,6 +150,15 @@ pub struct Ledger {
     campaigns: Hashed<Digest, Campaign>,
 
     // Payout.
+    /// Days off, by year.
+    days_off: Hashed<crate::calendar::CalendarYear, crate::calendar::DaysOff>,
+    payout_terms: Hashed<crate::payout::Only, crate::payout::PayoutTerms>,
+    /// Runs that were closed.
+    runs: Hashed<crate::id::RunId, crate::payout::Run>,
+    statements: Hashed<crate::payout::StatementKey, crate::payout::Statement>,
+    budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
+    /// Where in the vault a shop's bank account stands.
+    banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
 
@@ -142,6 +170,9 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// The doubles of a person's first account.
+    doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
+    ticket_index: ticket::TicketIndex,
     ordered: order::Ordered,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
@@ -312,7 +343,11 @@ impl Ledger {
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
             // Programmes and grants.
-
+            Command::NoteMatch(_, found) => self.plan_match(found),
+            Command::JoinPerson(_, join) => self.plan_join(join),
+            Command::PartPersons(_, part) => self.plan_part(part),
+            Command::SetGrantCode(code, _) => self.plan_grant_code(code),
+            Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
 
             // Conversions, payments, life of an account.
@@ -322,7 +357,15 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
-
+            Command::SetTicketRules(rules, _) => self.plan_ticket_rules(rules),
+            Command::ReceiveTicketStock(range, _) => self.plan_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.plan_ticket_spoil(range),
+            Command::IssueTickets(order, holder) => self.plan_ticket_issue(order, holder),
+            Command::ScanTicket(signed, _) => self.plan_ticket_scan(&signed.intent),
+            Command::TakeTicketBundle(bundle, _) => self.plan_ticket_bundle(bundle),
+            Command::DecideTicketDouble(decision, _) => self.plan_ticket_decision(decision),
+            Command::VoidTickets(void, _) => self.plan_ticket_void(void),
+            Command::LapseTickets(..) => self.plan_ticket_lapse(),
             // Orders and pledges.
             Command::SetSite(setting, _) => self.plan_site(setting),
             Command::LinkSite(_, link) => self.plan_site_link(link),
@@ -334,7 +377,15 @@ impl Ledger {
             Command::CloseCampaign(signed, _) => self.plan_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.plan_return_holds(),
             // Payout.
-
+            Command::SetHolidays(table, _) => Self::plan_holidays(table),
+            Command::SetPayoutTerms(terms, _) => Self::plan_payout_terms(terms),
+            Command::CloseRun(closing, _) => self.plan_run(time, closing),
+            Command::MarkRun(mark, by) => self.plan_run_mark(mark, by.officer),
+            Command::SliceRun(slice, _) => self.plan_run_slice(slice.run),
+            Command::ReturnTransfer(returned, _) => self.plan_transfer_back(returned),
+            Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
+            Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
+            Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
         }
     }
@@ -422,6 +473,11 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
             // Programmes and grants.
+            Command::NoteMatch(_, found) => self.apply_match(found),
+            Command::JoinPerson(_, join) => self.apply_join(join),
+            Command::PartPersons(_, part) => self.apply_part(part),
+            Command::SetGrantCode(code, _) => self.apply_grant_code(code),
+            Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
             // Bulk grants, claim slips, group applications.
 
@@ -432,7 +488,23 @@ impl Ledger {
             // Vouchers.
 
             // Printed tickets.
-
+            Command::SetTicketRules(rules, _) => {
+                self.ticket_rules.insert(rules.from, rules.clone());
+            }
+            Command::ReceiveTicketStock(range, _) => self.apply_ticket_stock(range),
+            Command::SpoilTicketStock(range, _) => self.apply_ticket_spoil(range)?,
+            Command::IssueTickets(order, holder) => {
+                self.apply_ticket_issue(entry, order, holder, effect)?;
+            }
+            Command::ScanTicket(signed, _) => self.apply_ticket_scan(entry, &signed.intent)?,
+            Command::TakeTicketBundle(bundle, by) => {
+                self.apply_ticket_bundle(entry, bundle, by.officer)?;
+            }
+            Command::DecideTicketDouble(decision, by) => {
+                self.apply_ticket_decision(entry, decision, by.officer)?;
+            }
+            Command::VoidTickets(void, _) => self.apply_ticket_void(entry, void)?,
+            Command::LapseTickets(..) => self.apply_ticket_lapse()?,
             // Orders and pledges.
             Command::SetSite(setting, _) => {
                 self.sites.insert(setting.site, setting.clone());
@@ -450,8 +522,23 @@ impl Ledger {
             Command::CloseCampaign(signed, _) => self.apply_campaign_close(&signed.statement),
             Command::ReturnHolds(..) => self.apply_return_holds()?,
             // Payout.
-
-            // Moving in.
+            Command::SetHolidays(table, _) => self.apply_holidays(table),
+            Command::SetPayoutTerms(terms, _) => {
+                self.payout_terms.insert(crate::payout::Only {}, terms.clone());
+            }
+            Command::CloseRun(closing, by) => self.apply_run(closing, by.officer)?,
+            Command::MarkRun(mark, by) => self.apply_run_mark(mark, by.officer)?,
+            Command::SliceRun(slice, _) => self.apply_run_slice(slice.run, effect)?,
+            Command::ReturnTransfer(returned, by) => {
+                self.apply_transfer_back(returned, by.officer)?;
+            }
+            Command::RepeatTransfer(again, by) => self.apply_transfer_again(again, by.officer)?,
+            Command::SetBudgetLine(line, _) => {
+                self.budget_lines.insert(line.purse, line.clone());
+            }
+            Command::SetBank(setting, _) => {
+                self.banks.insert(setting.merchant, setting.clone());
+            } // Moving in.
         }
         Ok(())
     }
@@ -524,4 +611,4 @@ fn company_key(company: &str, reference: &str) -> Digest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

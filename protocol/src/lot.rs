@@ -162,7 +162,8 @@ impl LotTerms {
 
     /// The last day that the law allows, for paid points of another issuer: the six months end
     /// the day before (facts-domain, Law; money-rules, Programmes).
-    fn legal_last_day(&self) -> Option<BusinessDate> {
+    #[must_use]
+    pub fn legal_last_day(&self) -> Option<BusinessDate> {
         (self.issuer == Issuer::Other && self.paid == Paid::Yes)
             .then(|| self.earned.plus_months(6).day_before())
     }

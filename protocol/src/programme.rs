@@ -1,9 +1,14 @@
 //! Programmes: a town's own schemes of giving points (行政ポイント), and when points expire.
 
+mod rule;
+
 use minicbor::{Decode, Encode};
+
+pub use rule::{GrantRule, Measure, RULE_ROWS_MAX, RoleRate, StepBand};
 
 use crate::{
     date::{BusinessDate, FiscalYear},
+    eligibility::Eligibility,
     id::ProgrammeId,
     label::Label,
     lot::{Grace, Issuer, Paid},
@@ -97,4 +102,21 @@ pub struct Programme {
     /// A grant above this needs a second officer.
     #[n(11)]
     pub two_officers_above: Points,
+    /// What it demands of a recipient, besides the audience.
+    #[n(12)]
+    pub eligibility: Option<Eligibility>,
+    /// How many points a grant gives; none where an officer says it.
+    #[n(13)]
+    pub rule: Option<GrantRule>,
+    /// What it is for.
+    #[n(14)]
+    pub purpose: Option<Label>,
+}
+
+impl Programme {
+    /// Whether its parts fit together.
+    #[must_use]
+    pub fn well_formed(&self) -> bool {
+        self.from <= self.until && self.rule.as_ref().is_none_or(GrantRule::well_formed)
+    }
 }

@@ -162,6 +162,34 @@ refusals! {
     /// The link is another holder's.
     57 LinkTaken final "link_taken",
     // Programmes and grants: 60 to 79.
+    /// Not known, or not for this day: birth date, residence or enrolment.
+    60 AttributesUnknown retry "attributes_unknown",
+    /// The age that the programme demands is not reached by the end of this day.
+    61 TooYoung { 0 on: BusinessDate } final "too_young",
+    /// Not in the resident register on this day.
+    62 NotResident final "not_resident",
+    /// Not on the programme's list on this day.
+    63 NotEnrolled final "not_enrolled",
+    /// What was measured is not what the programme's rule asks for.
+    64 WrongRule final "wrong_rule",
+    /// The programme's exchange is in another month.
+    65 OutOfSeason { 0 month: u32 } final "out_of_season",
+    /// Nothing is left of what a person gets in a month.
+    66 OverMonth final "over_month",
+    /// The points are not what the programme's rule gives.
+    67 NotByRule { 0 right: Points } final "not_by_rule",
+    /// The account may be another one's holder's: an officer has to decide first.
+    68 DoubleOpen final "double_open",
+    /// The two are one person already.
+    69 SamePerson retry "same_person",
+    /// No such grant code.
+    70 UnknownCode retry "unknown_code",
+    /// The code's last day is over.
+    71 CodeOver { 0 last: BusinessDate } final "code_over",
+    /// The holder used this code before.
+    72 CodeUsed { 0 first: EntryIndex } final "code_used",
+    /// The code was used as often as it may be.
+    73 CodeFull final "code_full",
 
     // Bulk grants, claim slips, group applications: 80 to 99.
 
@@ -172,6 +200,44 @@ refusals! {
     // Vouchers: 140 to 159.
 
     // Printed tickets: 160 to 179.
+    /// The town issues no tickets, or not on this day.
+    160 TicketsNotIssued final "tickets_not_issued",
+    /// Not what a ticket of this town may be worth.
+    161 NotATicketUnit final "not_a_ticket_unit",
+    /// The desk has too few numbered papers left.
+    162 TicketStockShort { 0 left: u32 } final "ticket_stock_short",
+    /// Another paper is the next one.
+    163 TicketPaperNotNext { 0 next: u32 } final "ticket_paper_not_next",
+    /// A number that a desk has received before.
+    164 TicketStockOverlaps final "ticket_stock_overlaps",
+    /// Too many tickets in one go.
+    165 TooManyTickets retry "too_many_tickets",
+    /// Another town's ticket.
+    166 TicketOfAnotherTown retry "ticket_of_another_town",
+    /// The town never signed this ticket, or it was changed.
+    167 TicketNotGenuine retry "ticket_not_genuine",
+    /// No such ticket.
+    168 UnknownTicket retry "unknown_ticket",
+    /// This shop is none of those that may take it.
+    169 TicketNotUsableHere final "ticket_not_usable_here",
+    /// Its points went back to the holder.
+    170 TicketVoided final "ticket_voided",
+    /// Behind the last day on which a shop could hand it in.
+    171 TicketLapsed final "ticket_lapsed",
+    /// Behind its last day of use.
+    172 TicketExpired { 0 last: BusinessDate } final "ticket_expired",
+    /// A shop took it before.
+    173 TicketUsed final "ticket_used",
+    /// A double of this ticket waits for an officer already.
+    174 TicketDoubleWaits final "ticket_double_waits",
+    /// The bundle is not what its cover sheet says.
+    175 TicketBundleDiffers { 0 count: u32, 1 points: Points } final "ticket_bundle_differs",
+    /// No such double.
+    176 UnknownTicketDouble retry "unknown_ticket_double",
+    /// The double was decided before.
+    177 TicketDoubleDecided final "ticket_double_decided",
+    /// By the town's rule no double is paid.
+    178 TicketDoublesRefused final "ticket_doubles_refused",
 
     // Orders and pledges: 180 to 199.
     /// No such site, or its key is another one.
@@ -206,6 +272,22 @@ refusals! {
     194 NotCaptured final "not_captured",
 
     // Payout: 200 to 219.
+    /// The days off of this year are not entered yet.
+    200 DaysOffMissing { 0 year: u32 } final "days_off_missing",
+    /// The next run ends on another day: runs are closed in order, cut by the cycle.
+    201 NotTheNextRun { 0 last: BusinessDate } final "not_the_next_run",
+    /// A shop's day close of the period's last day is not over.
+    202 PeriodNotOver { 0 last: BusinessDate } final "period_not_over",
+    /// A run is being closed or marked as paid, shop by shop.
+    203 RunAtWork retry "run_at_work",
+    /// No such run.
+    204 UnknownRun retry "unknown_run",
+    /// The run is in another state than this step begins from.
+    205 WrongRunState final "wrong_run_state",
+    /// The run has no statement of this shop.
+    206 UnknownStatement retry "unknown_statement",
+    /// The statement is in another state than this step begins from.
+    207 WrongStatementState final "wrong_statement_state",
 
     // Moving in: 220 to 229.
 }

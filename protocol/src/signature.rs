@@ -35,7 +35,10 @@ pub enum Domain {
     // Vouchers.
 
     // Printed tickets.
-
+    /// A town's printed ticket.
+    Ticket,
+    /// A terminal's scan of a ticket.
+    TicketScan,
     // Orders and pledges.
     /// A site's hold.
     Hold,
@@ -67,7 +70,8 @@ impl Domain {
             // Vouchers.
 
             // Printed tickets.
-
+            Self::Ticket => "jichi/ticket/v1",
+            Self::TicketScan => "jichi/ticket-scan/v1",
             // Orders and pledges.
             Self::Hold => "jichi/hold/v1",
             Self::Capture => "jichi/capture/v1",

@@ -293,7 +293,7 @@ fn grant_parts(
     let shared =
         GrantShared { programme: ProgrammeId(body.programme), points: points(body.points)? };
     let activity = Digest::of(&[body.activity.0.as_str().as_bytes()]);
-    Ok((shared, GrantPrivate { account, activity, maker }))
+    Ok((shared, GrantPrivate::plain(account, activity, maker)))
 }
 
 async fn grant(

@@ -111,7 +111,20 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::TooLargeForAnEntry
         | Refusal::LinkTaken => None,
         // Programmes and grants.
-
+        Refusal::TooYoung { on } => both(format!("基準日{on}"), format!("by the end of {on}")),
+        Refusal::OutOfSeason { month } => both(format!("{month}月"), format!("month {month}")),
+        Refusal::NotByRule { right } => both(format!("正しくは{right}"), format!("right: {right}")),
+        Refusal::CodeOver { last } => both(format!("{last}まで"), format!("until {last}")),
+        Refusal::CodeUsed { first } => both(format!("記録番号{first}"), format!("entry {first}")),
+        Refusal::AttributesUnknown
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OverMonth
+        | Refusal::DoubleOpen
+        | Refusal::SamePerson
+        | Refusal::UnknownCode
+        | Refusal::CodeFull => None,
         // Bulk grants, claim slips, group applications.
 
         // Conversions, payments, life of an account.
@@ -121,7 +134,30 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         // Vouchers.
 
         // Printed tickets.
-
+        Refusal::TicketStockShort { left: papers } => left(u64::from(*papers)),
+        Refusal::TicketPaperNotNext { next } => {
+            both(format!("次は{next:07}"), format!("next: {next:07}"))
+        }
+        Refusal::TicketExpired { last } => both(format!("{last}まで"), format!("until {last}")),
+        Refusal::TicketBundleDiffers { count, points } => both(
+            format!("券は{count}枚、{points}ポイント"),
+            format!("there are {count} tickets of {points} points"),
+        ),
+        Refusal::TicketsNotIssued
+        | Refusal::NotATicketUnit
+        | Refusal::TicketStockOverlaps
+        | Refusal::TooManyTickets
+        | Refusal::TicketOfAnotherTown
+        | Refusal::TicketNotGenuine
+        | Refusal::UnknownTicket
+        | Refusal::TicketNotUsableHere
+        | Refusal::TicketVoided
+        | Refusal::TicketLapsed
+        | Refusal::TicketUsed
+        | Refusal::TicketDoubleWaits
+        | Refusal::UnknownTicketDouble
+        | Refusal::TicketDoubleDecided
+        | Refusal::TicketDoublesRefused => None,
         // Orders and pledges.
         Refusal::OverStandingLimit { limit } => {
             both(format!("上限{limit}"), format!("limit {limit}"))
@@ -141,7 +177,16 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => None,
         // Payout.
-
+        Refusal::DaysOffMissing { year } => both(format!("{year}年"), format!("{year}")),
+        Refusal::NotTheNextRun { last } => {
+            both(format!("次の期間の末日は{last}"), format!("the next one ends on {last}"))
+        }
+        Refusal::PeriodNotOver { last } => both(format!("末日{last}"), format!("ends on {last}")),
+        Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState
+        | Refusal::UnknownStatement
+        | Refusal::WrongStatementState => None,
         // Moving in.
     }
 }

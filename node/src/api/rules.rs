@@ -21,6 +21,7 @@ use super::{
     officer::{by, label},
     payment::points,
     problem::Problem,
+    programme::{EligibilityBody, RuleBody},
     resident::invalid,
 };
 use crate::{staff::Role, town::Town};
@@ -35,7 +36,7 @@ pub fn routes() -> Router<Town> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum ExpiryBody {
+pub(super) enum ExpiryBody {
     Never,
     Days(u32),
     Months(u32),
@@ -44,7 +45,7 @@ enum ExpiryBody {
 }
 
 impl ExpiryBody {
-    fn rule(&self) -> Result<ExpiryRule, Problem> {
+    pub(super) fn rule(&self) -> Result<ExpiryRule, Problem> {
         Ok(match self {
             Self::Never => ExpiryRule::Never,
             Self::Days(days) => ExpiryRule::Days(*days),
@@ -116,6 +117,9 @@ struct ProgrammeBody {
     issuer: IssuerBody,
     paid: PaidBody,
     two_officers_above: u64,
+    eligibility: Option<EligibilityBody>,
+    rule: Option<RuleBody>,
+    purpose: Option<TextBody>,
 }
 
 async fn set_programme(
@@ -144,6 +148,9 @@ async fn set_programme(
         issuer: body.issuer.into(),
         paid: body.paid.into(),
         two_officers_above: points(body.two_officers_above)?,
+        eligibility: body.eligibility.as_ref().map(EligibilityBody::eligibility).transpose()?,
+        rule: body.rule.as_ref().map(RuleBody::rule).transpose()?,
+        purpose: body.purpose.as_ref().map(label).transpose()?,
     };
     submit(&town, key, Command::SetProgramme(programme, by(officer))).await
 }

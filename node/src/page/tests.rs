@@ -30,7 +30,8 @@ fn every_kind_of_command_has_its_words() {
     let source = include_str!("../../../protocol/src/command.rs");
     let (_, listed) = source.split_once("commands! {\n").unwrap();
     let (listed, _) = listed.split_once("\n}").unwrap();
-    let lines = listed.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    let lines = listed.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
     let kinds: Vec<&str> =
         lines.map(|line| line.split_once(' ').unwrap().1.split('(').next().unwrap()).collect();
     let worded: Vec<&str> = KINDS.iter().map(|(kind, ..)| *kind).collect();

@@ -21,6 +21,8 @@ pub enum RecordKind {
     Evidence,
     /// Who an officer is.
     Staff,
+    /// A bank account of a shop, or the town's own.
+    Bank,
 }
 
 impl RecordKind {
@@ -30,6 +32,7 @@ impl RecordKind {
             Self::SignIn => 2,
             Self::Evidence => 3,
             Self::Staff => 4,
+            Self::Bank => 30,
         }
     }
 
@@ -39,6 +42,7 @@ impl RecordKind {
             2 => Some(Self::SignIn),
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
+            30 => Some(Self::Bank),
             _ => None,
         }
     }

@@ -6,9 +6,11 @@ use minicbor::{Decode, Encode};
 use super::Actor;
 use crate::{
     digest::Digest,
+    eligibility::Attested,
     id::{AccountId, ConversionId, Handle, OfficerId, ProgrammeId, ProposalId, TownId, TransferId},
     intent::{ConversionStatement, PaymentIntent, RefundIntent, VoidIntent},
     points::Points,
+    programme::Measure,
     signature::Signature,
     terms::Method,
 };
@@ -37,6 +39,20 @@ pub struct GrantPrivate {
     /// The officer who gives.
     #[n(2)]
     pub maker: OfficerId,
+    /// What the node asserts of the recipient, if the programme demands something.
+    #[n(3)]
+    pub attested: Option<Attested>,
+    /// What was measured, if the programme has a rule.
+    #[n(4)]
+    pub measure: Option<Measure>,
+}
+
+impl GrantPrivate {
+    /// A grant of a programme that demands nothing and has no rule.
+    #[must_use]
+    pub const fn plain(account: AccountId, activity: Digest, maker: OfficerId) -> Self {
+        Self { account, activity, maker, attested: None, measure: None }
+    }
 }
 
 /// What the second officer said.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{SignedPayment, SignedRefund, SignedVoid};
+use super::{SignedPayment, SignedRefund, SignedTicketScan, SignedVoid};
 use crate::{
     codec,
     id::TerminalId,
@@ -62,4 +62,5 @@ till_signed! {
     // Vouchers.
 
     // Printed tickets.
+    SignedTicketScan TicketScan,
 }

@@ -100,7 +100,7 @@ impl Ledger {
     }
 
     pub(super) fn plan_programme(&self, programme: &Programme) -> Result<Plan, Refusal> {
-        if programme.from > programme.until {
+        if !programme.well_formed() {
             return Err(Refusal::NotWellFormed);
         }
         let given = self.balance(&crate::account::Account::Programme(programme.id));

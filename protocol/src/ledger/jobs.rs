@@ -9,15 +9,17 @@ impl Ledger {
     /// The commands that are due now, the most urgent first: at most one of each kind.
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
-        let due: [Option<(JobKind, Command)>; 1] = [
+        let due: [Option<(JobKind, Command)>; _] = [
             // Bulk grants, claim slips, group applications.
 
             // Vouchers.
 
             // Printed tickets.
-
+            self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.
             self.due_return(),
+            // Payout.
+            self.payout_job(),
         ];
         due.into_iter().flatten().collect()
     }

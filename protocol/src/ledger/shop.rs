@@ -73,7 +73,10 @@ impl Ledger {
         what: Taken,
         points: Points,
     ) -> Result<(), Broken> {
-        let tally = self.shops.get_or_default(merchant).days.entry(day).or_default();
+        let shop = self.shops.get_or_default(merchant);
+        // What comes late for a day of a closed run belongs to the next run.
+        let day = shop.closed_through.map_or(day, |through| day.max(through.plus_days(1)));
+        let tally = shop.days.entry(day).or_default();
         let sum = tally.taken.entry(what).or_default();
         *sum = sum.plus(points).ok_or(Broken::Balance)?;
         Ok(())

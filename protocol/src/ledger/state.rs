@@ -8,13 +8,13 @@ use alloc::{
 use core::convert::Infallible;
 use minicbor::{Decode, Encode};
 
-use super::Ledger;
+use super::{Ledger, ticket::TicketIndex};
 use crate::{
     account::{HolderClass, HolderState, Side},
     catalogue::CompanyPoints,
     codec::{self, Malformed},
     command::{GrantPrivate, GrantShared, Preset, RulesVersion, TownOpening},
-    date::{BusinessDate, FiscalYear, Time},
+    date::{BusinessDate, FiscalYear, Month, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
     few::{Few, Seldom},
@@ -156,6 +156,14 @@ pub struct Converted {
     pub amount: CompanyPoints,
 }
 
+/// What steps gave a person, by programme and month of walking.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Walked {
+    /// Sums.
+    #[n(0)]
+    pub sums: Few<(ProgrammeId, Month), Points>,
+}
+
 /// A grant that waits for its second officer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Proposal {
@@ -239,8 +247,9 @@ macro_rules! sections {
         $with! {
             holders, books, merchants, terminals, programmes, granted, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
-            outgoing, incoming, client_keys, company_keys, shops, proposed
+            outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.
+            persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
 
@@ -251,11 +260,13 @@ macro_rules! sections {
             // Vouchers.
 
             // Printed tickets.
+            , tickets, ticket_receipts, ticket_rules, ticket_stocks
 
             // Orders and pledges.
             , sites, site_links, holds, campaigns
 
             // Payout.
+            , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
         }
@@ -294,6 +305,8 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    doubles_of: BTreeMap::new(),
+                    ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
                     hashed: None,
                 }
@@ -438,6 +451,8 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_doubles();
+        self.derive_tickets();
         self.derive_orders();
     }
 }

@@ -3,14 +3,17 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 mod corners;
-mod desk;
+pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
+mod grants;
 mod model;
 mod order;
 mod pair;
+pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod tickets;
 mod transfers;

@@ -125,6 +125,9 @@ fn programme(books: &mut Books, words: &Words) -> anyhow::Result<()> {
         issuer: Issuer::Town,
         paid: Paid::No,
         two_officers_above: Points::from_u32(100_000),
+        eligibility: None,
+        rule: None,
+        purpose: None,
     };
     books.ask(Command::SetProgramme(programme, Books::by_officer()))
 }
@@ -134,7 +137,7 @@ fn grant(books: &mut Books, words: &Words) -> anyhow::Result<()> {
     let (programme, points) = (Books::programme(words.text(1)?)?, words.number(2)?);
     let shared = GrantShared { programme, points: Points::from_u32(points) };
     let activity = Digest::of(&[words.text(3)?.as_bytes()]);
-    books.ask(Command::Grant(shared, GrantPrivate { account, activity, maker: OFFICER }))
+    books.ask(Command::Grant(shared, GrantPrivate::plain(account, activity, OFFICER)))
 }
 
 fn balance(books: &mut Books, words: &Words) -> anyhow::Result<()> {

@@ -1,5 +1,9 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod grants;
+// Printed tickets.
+mod ticket;
+mod payout;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -9,7 +13,7 @@ pub(super) type Words = (&'static str, u16, &'static str, &'static str, &'static
 pub(super) const WORDS: &[&[Words]] = &[
     FOUNDATION,
     // Programmes and grants.
-
+    grants::GRANTS,
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
@@ -19,11 +23,11 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Vouchers.
 
     // Printed tickets.
-
+    ticket::TICKET,
     // Orders and pledges.
     orders::ORDERS,
     // Payout.
-
+    payout::PAYOUT,
     // Moving in.
 ];
 

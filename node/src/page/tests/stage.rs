@@ -108,9 +108,9 @@ impl Stage {
             staff: SignIn::new(Staff::default(), pool.clone()),
             pool,
             cookies: CookieTransport::AlsoPlain,
-            seal: Arc::new(move |bytes: &[u8]| {
+            seal: Arc::new(move |domain: Domain, bytes: &[u8]| {
                 let key = SigningKey::from_seed(&[2; 32]);
-                Seal { key: key.public(), signature: key.sign(Domain::Agreement, bytes) }
+                Seal { key: key.public(), signature: key.sign(domain, bytes) }
             }),
             printer: Printer::new(Path::new(FONT_DEFAULT)),
         });
@@ -137,6 +137,9 @@ impl Stage {
             issuer: Issuer::Town,
             paid: Paid::No,
             two_officers_above: Points::from_u32(50_000),
+            eligibility: None,
+            rule: None,
+            purpose: None,
         };
         self.does(Command::SetProgramme(programme, by())).await;
         let shop = |merchant, name: &str, state| MerchantSetting {
@@ -174,11 +177,8 @@ impl Stage {
     /// Grants points to somebody, for an activity.
     pub(super) async fn grants(&self, to: &Person, points: u32, activity: &str) -> Answer {
         let shared = GrantShared { programme: ProgrammeId(7), points: Points::from_u32(points) };
-        let private = GrantPrivate {
-            account: to.account,
-            activity: Digest::of(&[activity.as_bytes()]),
-            maker: OFFICER,
-        };
+        let activity = Digest::of(&[activity.as_bytes()]);
+        let private = GrantPrivate::plain(to.account, activity, OFFICER);
         self.does(Command::Grant(shared, private)).await
     }
 

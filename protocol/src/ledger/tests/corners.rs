@@ -131,7 +131,7 @@ fn a_proposal_without_a_key_of_its_own_is_refused_and_breaks_nothing() {
     let mut desk = Desk::new("102016", "2026-11-24");
     let account = desk.resident();
     let shared = GrantShared { programme: PROGRAMME, points: p(20_000) };
-    let private = GrantPrivate { account, activity: Digest::of(&[b"a"]), maker: OFFICER };
+    let private = GrantPrivate::plain(account, Digest::of(&[b"a"]), OFFICER);
     let proposal = Command::ProposeGrant(shared, private);
     assert_eq!(desk.keyed(None, proposal.clone()), Err(Refusal::NotWellFormed));
     desk.submit(proposal).unwrap();

@@ -247,6 +247,9 @@ impl Desk {
             issuer: Issuer::Town,
             paid: Paid::No,
             two_officers_above: p(10_000),
+            eligibility: None,
+            rule: None,
+            purpose: None,
         };
         change(&mut programme);
         self.fact(Command::SetProgramme(programme, by_officer()));
@@ -260,7 +263,7 @@ impl Desk {
     ) -> Result<Entry, Refusal> {
         let shared = GrantShared { programme: PROGRAMME, points: p(points) };
         let activity = Digest::of(&[activity.as_bytes()]);
-        self.submit(Command::Grant(shared, GrantPrivate { account, activity, maker: OFFICER }))
+        self.submit(Command::Grant(shared, GrantPrivate::plain(account, activity, OFFICER)))
     }
 
     /// A payment command at a till, under a key.
@@ -283,6 +286,24 @@ impl Desk {
     pub(crate) fn pay(&mut self, account: AccountId, points: u32) -> Result<PaymentId, Refusal> {
         let key = self.key();
         let command = self.payment(key, account, points);
+        self.keyed(Some(OperationKey::Client(key)), command).map(|_| key.payment())
+    }
+
+    /// A payment at another till.
+    pub(crate) fn pay_at(
+        &mut self,
+        account: AccountId,
+        merchant: MerchantId,
+        terminal: TerminalId,
+        points: u32,
+    ) -> Result<PaymentId, Refusal> {
+        let key = self.key();
+        let Command::Pay(signed, payer) = self.payment(key, account, points) else {
+            unreachable!("a payment is a payment")
+        };
+        let intent = PaymentIntent { merchant, terminal, ..signed.intent };
+        let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
+        let command = Command::Pay(SignedPayment { intent, signature }, payer);
         self.keyed(Some(OperationKey::Client(key)), command).map(|_| key.payment())
     }
 

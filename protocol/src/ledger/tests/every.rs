@@ -1,5 +1,9 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod grants;
+// Printed tickets.
+mod tickets;
+mod payout;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -99,7 +103,7 @@ impl Maker<'_> {
 
     fn grants(&mut self, account: AccountId) {
         let shared = |points| GrantShared { programme: PROGRAMME, points: p(points) };
-        let private = |name| GrantPrivate { account, activity: word(name), maker: OFFICER };
+        let private = |name| GrantPrivate::plain(account, word(name), OFFICER);
         self.add(Command::Grant(shared(700), private("a")));
         self.add(Command::Grant(shared(200), private("a")));
         self.add(Command::Grant(shared(20_000), private("b")));
@@ -259,6 +263,9 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.persons_and_codes(account);
+    maker.tickets();
+    maker.payouts();
     maker.orders(account);
     maker.made
 }

@@ -179,7 +179,7 @@ fn a_grant_above_the_limit_needs_a_second_officer_who_is_another_one() {
     let above = Err(Refusal::SecondOfficerNeeded { above: p(10_000) });
     assert_eq!(desk.grant(resident, 10_001, "a"), above);
     let shared = GrantShared { programme: PROGRAMME, points: p(10_001) };
-    let private = GrantPrivate { account: resident, activity: Digest::of(&[b"a"]), maker: OFFICER };
+    let private = GrantPrivate::plain(resident, Digest::of(&[b"a"]), OFFICER);
     let key = desk.key();
     let client = Some(crate::key::OperationKey::Client(key));
     desk.keyed(client, Command::ProposeGrant(shared, private)).unwrap();

@@ -1,6 +1,8 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod grants;
+mod payout;
 mod orders;
 mod till;
 
@@ -51,7 +53,7 @@ fn grant() -> Ladder {
     set_state(&mut desk, closed, HolderState::Closed);
     let give = |desk: &mut Desk, account, points: Points, activity| {
         let programme = if activity == "?" { ProgrammeId(9) } else { PROGRAMME };
-        let private = GrantPrivate { account, activity: word(activity), maker: OFFICER };
+        let private = GrantPrivate::plain(account, word(activity), OFFICER);
         desk.submit(Command::Grant(GrantShared { programme, points }, private))
     };
     ladder.step(give(&mut desk, AccountId([9; 16]), p(0), "?"));
@@ -90,7 +92,7 @@ fn grant() -> Ladder {
         (programme.id, programme.ceiling) = (ProgrammeId(2), Points::MAX);
         programme.two_officers_above = Points::MAX;
     });
-    let private = GrantPrivate { account: resident, activity: word("z"), maker: OFFICER };
+    let private = GrantPrivate::plain(resident, word("z"), OFFICER);
     let shared = GrantShared { programme: ProgrammeId(2), points: all };
     desk.submit(Command::Grant(shared, private)).unwrap();
     set(&mut desk, "2030-12-31", Points::MAX, Points::MAX);
@@ -106,7 +108,7 @@ fn proposal() -> Ladder {
     let mut ladder = Ladder::default();
     let mut desk = Desk::new("102016", BEGIN);
     let account = desk.resident();
-    let private = GrantPrivate { account, activity: word("a"), maker: OFFICER };
+    let private = GrantPrivate::plain(account, word("a"), OFFICER);
     let shared = GrantShared { programme: PROGRAMME, points: p(20_000) };
     let key = desk.key();
     desk.keyed(Some(OperationKey::Client(key)), Command::ProposeGrant(shared, private)).unwrap();
@@ -365,6 +367,48 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        // Programmes and grants.
+        Refusal::AttributesUnknown
+        | Refusal::TooYoung { .. }
+        | Refusal::NotResident
+        | Refusal::NotEnrolled
+        | Refusal::WrongRule
+        | Refusal::OutOfSeason { .. }
+        | Refusal::OverMonth
+        | Refusal::NotByRule { .. }
+        | Refusal::DoubleOpen => "grant by rule",
+        Refusal::SamePerson => "double",
+        Refusal::UnknownCode
+        | Refusal::CodeOver { .. }
+        | Refusal::CodeUsed { .. }
+        | Refusal::CodeFull => "code",
+        // Printed tickets.
+        Refusal::TicketsNotIssued
+        | Refusal::NotATicketUnit
+        | Refusal::TicketStockShort { .. }
+        | Refusal::TicketPaperNotNext { .. }
+        | Refusal::TicketStockOverlaps
+        | Refusal::TooManyTickets
+        | Refusal::TicketOfAnotherTown
+        | Refusal::TicketNotGenuine
+        | Refusal::UnknownTicket
+        | Refusal::TicketNotUsableHere
+        | Refusal::TicketVoided
+        | Refusal::TicketLapsed
+        | Refusal::TicketExpired { .. }
+        | Refusal::TicketUsed
+        | Refusal::TicketDoubleWaits
+        | Refusal::TicketBundleDiffers { .. }
+        | Refusal::UnknownTicketDouble
+        | Refusal::TicketDoubleDecided
+        | Refusal::TicketDoublesRefused => "ticket",
+        Refusal::DaysOffMissing { .. }
+        | Refusal::NotTheNextRun { .. }
+        | Refusal::PeriodNotOver { .. }
+        | Refusal::RunAtWork
+        | Refusal::UnknownRun
+        | Refusal::WrongRunState => "payout run",
+        Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
     }
 }
 
@@ -401,6 +445,24 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
         ),
         ("proposal", proposal(), "unknown_proposal same_officer"),
         (
+            "grant by rule",
+            grants::by_rule(),
+            "attributes_unknown too_young not_resident not_enrolled wrong_rule out_of_season \
+             not_by_rule not_by_rule over_month double_open",
+        ),
+        (
+            "double",
+            grants::double(),
+            "unknown_account same_person exists same_person not_well_formed exists",
+        ),
+        (
+            "grant code",
+            grants::grant_code(),
+            "no_points unknown_programme wrong_rule second_officer_needed not_well_formed \
+             not_well_formed",
+        ),
+        ("code", grants::code(), "unknown_code code_over code_used code_full attributes_unknown"),
+        (
             "conversion",
             conversion(),
             "unknown_company not_this_town unknown_link account_closed catalogue_not_valid \
@@ -434,6 +496,28 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        // Printed tickets.
+        (
+            "ticket",
+            Ladder(super::tickets::refused()),
+            "too_many_tickets tickets_not_issued not_a_ticket_unit ticket_stock_short \
+             ticket_paper_not_next ticket_stock_overlaps ticket_of_another_town \
+             ticket_not_genuine unknown_ticket ticket_not_usable_here ticket_voided \
+             ticket_double_waits ticket_used ticket_bundle_differs unknown_ticket_double \
+             ticket_doubles_refused ticket_double_decided ticket_expired ticket_lapsed",
+        ),
+        (
+            "payout run",
+            payout::runs(),
+            "nothing_due not_the_next_run period_not_over days_off_missing run_at_work \
+             unknown_run not_well_formed wrong_run_state same_officer nothing_due",
+        ),
+        (
+            "payout statement",
+            payout::statements(),
+            "unknown_run unknown_statement wrong_statement_state wrong_statement_state \
+             not_well_formed",
         ),
     ]
 }

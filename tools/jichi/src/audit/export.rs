@@ -162,6 +162,9 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
+                // Printed tickets.
+                JobKind::TicketLapse => "ticket_lapse",
+                JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
             };
             format!("job:{kind}:{date}")

@@ -142,7 +142,7 @@ impl Town {
         let opening = AccountOpening { account, class: HolderClass::Resident, actor };
         submit(engine, Some(key), Command::OpenAccount(Nothing {}, opening));
         let shared = GrantShared { programme: PROGRAMME, points: Points::from_u32(500) };
-        let private = GrantPrivate { account, activity: Digest::of(&[b"walk"]), maker: OFFICER };
+        let private = GrantPrivate::plain(account, Digest::of(&[b"walk"]), OFFICER);
         let key = self.fresh();
         submit(engine, Some(key), Command::Grant(shared, private));
         for points in [120, 9_000] {
@@ -201,6 +201,9 @@ fn programme() -> Programme {
         issuer: Issuer::Town,
         paid: Paid::No,
         two_officers_above: Points::from_u32(10_000),
+        eligibility: None,
+        rule: None,
+        purpose: None,
     }
 }
 

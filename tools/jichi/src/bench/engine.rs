@@ -129,6 +129,9 @@ async fn furnish(engine: &Engine, till: &SigningKey) -> anyhow::Result<()> {
         issuer: Issuer::Town,
         paid: Paid::No,
         two_officers_above: Points::MAX,
+        eligibility: None,
+        rule: None,
+        purpose: None,
     };
     done(engine, fact(Command::SetTerms(terms, OFFICER))).await?;
     done(engine, fact(Command::SetMerchant(merchant, OFFICER))).await?;
@@ -144,7 +147,7 @@ async fn holder(engine: &Engine) -> anyhow::Result<AccountId> {
     done(engine, fact(Command::OpenAccount(Nothing {}, opening))).await?;
     let points = Points::new(1_000_000_000).context("in bounds")?;
     let shared = GrantShared { programme: ProgrammeId(1), points };
-    let private = GrantPrivate { account, activity: Digest::of(&[b"bench"]), maker: OfficerId(1) };
+    let private = GrantPrivate::plain(account, Digest::of(&[b"bench"]), OfficerId(1));
     done(engine, fact(Command::Grant(shared, private))).await?;
     Ok(account)
 }

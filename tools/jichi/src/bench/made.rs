@@ -157,6 +157,9 @@ impl Made {
             issuer: Issuer::Town,
             paid: Paid::No,
             two_officers_above: Points::MAX,
+            eligibility: None,
+            rule: None,
+            purpose: None,
         };
         self.done(Command::SetProgramme(programme, OFFICER))
     }
@@ -206,7 +209,7 @@ impl Made {
         let points = Points::new(points).context("in bounds")?;
         let shared = GrantShared { programme: ProgrammeId(programme), points };
         let activity = Digest::of(&[&self.ledger.meta().next.0.to_be_bytes()]);
-        self.done(Command::Grant(shared, GrantPrivate { account, activity, maker: MAKER }))
+        self.done(Command::Grant(shared, GrantPrivate::plain(account, activity, MAKER)))
     }
 
     /// Links a company, converts so many hundreds of its points, and picks this town.
