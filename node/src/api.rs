@@ -25,8 +25,15 @@ pub mod programme;
 // Conversions, payments, life of an account.
 
 // Street cards.
+pub mod charge;
+mod place;
+pub mod reward;
+pub mod slip;
+pub mod street;
 
 // Vouchers.
+pub mod redemption;
+pub mod voucher;
 
 // Printed tickets.
 pub mod ticket;
@@ -39,3 +46,4 @@ pub mod site;
 pub mod payout;
 
 // Moving in.
+pub mod import;

@@ -40,6 +40,9 @@ pub struct Config {
     /// How it prints.
     #[serde(default)]
     pub print: PrintConfig,
+    /// The streets' card systems that are told by their API.
+    #[serde(default)]
+    pub card_systems: Vec<CardSystemConfig>,
     /// The companies that a coordinator routes for.
     #[serde(default)]
     pub companies: Vec<CompanyConfig>,
@@ -101,6 +104,17 @@ impl Default for PrintConfig {
     fn default() -> Self {
         Self { font: FONT_DEFAULT.into() }
     }
+}
+
+/// A street's card system that is told of charges by its API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardSystemConfig {
+    /// The scheme's number.
+    pub scheme: u32,
+    /// Where charges are posted, such as `http://127.0.0.1:8301/charges`: on this machine, or
+    /// through a proxy on it that speaks TLS to the card system.
+    pub url: String,
 }
 
 /// A company that a coordinator routes for.

@@ -16,6 +16,7 @@ pub mod index;
 
 pub mod password;
 pub mod person;
+pub mod street_card;
 pub mod session;
 pub mod staff;
 pub mod throttle;
@@ -27,6 +28,7 @@ pub mod init;
 pub mod peer;
 pub mod federation;
 pub mod coordinator;
+pub mod card_system;
 pub mod run;
 pub mod command;
 

@@ -1,5 +1,7 @@
 //! Who is behind an account: name, MyKey ID and password, in the vault alone.
 
+mod old;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
@@ -15,8 +17,11 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     password::PasswordHash,
+    street_card::StreetCards,
     vault::{GetError, PutError, Vault, record::RecordKind},
 };
+
+pub use old::OldLine;
 
 /// What the vault keeps of a person.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -51,6 +56,7 @@ pub enum PersonError {
 pub struct People {
     vault: Vault,
     names: Arc<RwLock<BTreeMap<String, AccountId>>>,
+    cards: StreetCards,
 }
 
 impl People {
@@ -65,7 +71,8 @@ impl People {
                 names.insert(record.mykey, account);
             }
         }
-        Ok(Self { vault, names: Arc::new(RwLock::new(names)) })
+        let cards = StreetCards::open(vault.clone())?;
+        Ok(Self { vault, names: Arc::new(RwLock::new(names)), cards })
     }
 
     /// Writes a person down, before the entry that opens the account. The same account again
@@ -85,17 +92,23 @@ impl People {
             Some(record) => record,
             None => PersonRecord { mykey: mykey.text(), name: name.into() },
         };
-        {
-            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-            match names.get(&record.mykey) {
-                Some(owner) if *owner != account => return Err(PersonError::Taken),
-                Some(_) | None => names.insert(record.mykey.clone(), account),
-            };
-        }
+        self.name_account(&record.mykey, account)?;
         // A crash between the two leaves a person without password: the command comes again.
         self.vault.put(account, RecordKind::Person, &codec::encode(&record)).await?;
         self.vault.put(account, RecordKind::SignIn, password.as_str().as_bytes()).await?;
         record.mykey.parse().map_err(|_| PersonError::Form)
+    }
+
+    /// Notes whose MyKey ID it is, if it is nobody else's.
+    fn name_account(&self, mykey: &str, account: AccountId) -> Result<(), PersonError> {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        match names.get(mykey) {
+            Some(owner) if *owner != account => Err(PersonError::Taken),
+            Some(_) | None => {
+                names.insert(mykey.to_owned(), account);
+                Ok(())
+            }
+        }
     }
 
     /// Sets a new password.
@@ -156,6 +169,12 @@ impl People {
         evidence: &[u8],
     ) -> Result<Digest, PersonError> {
         Ok(self.vault.put(account, RecordKind::Evidence, evidence).await?.digest)
+    }
+
+    /// The streets' cards and their numbers.
+    #[must_use]
+    pub const fn cards(&self) -> &StreetCards {
+        &self.cards
     }
 
     /// The vault itself.

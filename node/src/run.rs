@@ -17,7 +17,7 @@ use crate::{
         problem::with_fallbacks,
         sign::SignatureGate,
     },
-    clock,
+    card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
     federation::{self, FederationError},
@@ -123,6 +123,7 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
+    card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
     tasks.shutdown().await;
@@ -164,8 +165,14 @@ async fn serve_town(
     // Conversions, payments, life of an account.
 
     // Street cards.
+    let public = public.merge(api::charge::holder_routes());
+    let terminal = terminal.merge(api::reward::routes());
+    let staff = staff.merge(api::street::routes()).merge(api::charge::routes());
 
     // Vouchers.
+    let public = public.merge(api::voucher::public_routes());
+    let terminal = terminal.merge(api::redemption::routes());
+    let staff = staff.merge(api::voucher::routes());
 
     // Printed tickets.
     let public = public.merge(api::ticket::resident_routes());
@@ -184,6 +191,8 @@ async fn serve_town(
     let staff = staff.merge(api::payout::routes());
 
     // Moving in.
+    let (public, staff) =
+        (public.merge(api::import::routes()), staff.merge(api::import::staff_routes()));
     let mut bound = Vec::new();
     let wanted = [
         (Some(listen.public), public, "public"),

@@ -13,6 +13,7 @@ use jichi_protocol::{
     digest::Digest,
     id::{AccountId, TerminalId, TownId},
     signature::Domain,
+    terms::Method,
     ticket::{SignedTicket, TicketFace},
 };
 
@@ -74,6 +75,8 @@ pub struct Proof {
     pub account: AccountId,
     /// Where.
     pub terminal: TerminalId,
+    /// How.
+    pub method: Method,
     /// The hash of the sealed evidence.
     pub evidence: Digest,
     until: Monotonic,
@@ -206,14 +209,16 @@ impl Town {
     pub fn keep_proof(
         &self,
         token: &Token,
-        (account, terminal, evidence): (AccountId, TerminalId, Digest),
+        (account, terminal, method): (AccountId, TerminalId, Method),
+        evidence: Digest,
         now: Monotonic,
     ) {
         let mut proofs = lock(&self.0.proofs);
         if proofs.len() >= PROOFS_MAX {
             proofs.retain(|_, proof| proof.until > now);
         }
-        let proof = Proof { account, terminal, evidence, until: now.later_by(PROOF_MAX) };
+        let until = now.later_by(PROOF_MAX);
+        let proof = Proof { account, terminal, method, evidence, until };
         proofs.insert(proof_hash(&token.text()), proof);
     }
 

@@ -109,6 +109,9 @@ pub enum LapsedKind {
     /// A company's, converted.
     #[n(2)]
     Converted,
+    /// Vouchers that nobody redeemed, whatever they were paid with.
+    #[n(3)]
+    Voucher,
 }
 
 /// The side of a posting.

@@ -3,12 +3,15 @@
 
 mod fact;
 mod payout;
+mod import;
 mod order;
 mod person;
 mod points;
 mod proposed;
+mod street;
 mod ticket;
 mod till;
+mod voucher;
 
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -16,6 +19,9 @@ use minicbor::{Decode, Encode};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+};
+pub use import::{
+    Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
 };
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
@@ -31,11 +37,21 @@ pub use points::{
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use street::{
+    CardOpening, CardStockMove, CardStockShared, ChargeAnswer, ChargePrivate, ChargeShared, Earner,
+    RewardIntent, RewardReturnIntent, SignedReward, SignedRewardReturn, StreetCardLink,
+    StreetCardState,
+};
 pub use ticket::{
     DoubleVerdict, SignedTicketScan, TicketBundle, TicketDecision, TicketHolder, TicketOrder,
     TicketRange, TicketScan, TicketVoid,
 };
 pub use till::TillSigned;
+pub use voucher::{
+    RedemptionIntent, RedemptionVoidIntent, SignedRedemption, SignedRedemptionVoid, VoucherBundle,
+    VoucherBuyer, VoucherIssueShared, VoucherIssueVoid, VoucherPayment, VoucherReissue,
+    VoucherStockMove, VoucherStockShared,
+};
 
 use crate::{
     agreement::SignedAgreement,
@@ -46,8 +62,10 @@ use crate::{
     id::{AccountId, OfficerId, PaymentId},
     payout::{BudgetLine, PayoutTerms},
     programme::Programme,
+    street::Scheme,
     terms::TownTerms,
     ticket::TicketRules,
+    voucher::VoucherKind,
 };
 
 /// Nothing: the part of a command that has no such part.
@@ -264,8 +282,44 @@ commands! {
     // Conversions, payments, life of an account: 50 to 64.
 
     // Street cards: 65 to 74.
+    /// A street's scheme, new or changed.
+    65 SetScheme(Scheme, ByOfficer): Node,
+    /// Street cards that came to a desk, or were spoiled there.
+    66 MoveCardStock(CardStockShared, ByOfficer): Node,
+    /// A street's card becomes a holder's.
+    67 LinkStreetCard(Nothing, StreetCardLink): Node of |_, own| own.account,
+    /// A street's card is blocked, or opened again.
+    68 SetStreetCard(Nothing, StreetCardState): Node,
+    /// Points leave for a street's card.
+    69 Charge(ChargeShared, ChargePrivate): Node of |_, own| own.account,
+    /// The card system has taken a charge.
+    70 ConfirmCharge(ChargeAnswer, ByActor): Node,
+    /// The card system has not taken a charge: it comes back.
+    71 FailCharge(ChargeAnswer, ByActor): Node,
+    /// A reward for a purchase in cash.
+    72 Reward(SignedReward, Earner): Till of |_, earner| earner.account,
+    /// Cash was given back: its reward is taken back.
+    73 ReturnReward(SignedRewardReturn, Nothing): Till,
 
     // Vouchers: 75 to 89.
+    /// A kind of voucher, new or changed.
+    75 SetVoucherKind(VoucherKind, ByOfficer): Node,
+    /// Printed vouchers that came to a desk, or were spoiled there.
+    76 MoveVoucherStock(VoucherStockShared, ByOfficer): Node,
+    /// Vouchers are issued at a desk.
+    77 IssueVouchers(VoucherIssueShared, VoucherBuyer): Node,
+    /// The void of an issue of which nothing was used.
+    78 VoidVoucherIssue(VoucherIssueVoid, ByOfficer): Node,
+    /// A lost voucher is issued anew, once.
+    79 ReissueVoucher(VoucherReissue, ByOfficer): Node,
+    /// A shop redeems vouchers.
+    80 RedeemVouchers(SignedRedemption, Nothing): Till,
+    /// The void of a redemption, on its day.
+    81 VoidRedemption(SignedRedemptionVoid, Nothing): Till,
+    /// The office redeems vouchers that a shop handed in.
+    82 RedeemBundle(VoucherBundle, ByOfficer): Node,
+    /// A slice of vouchers that nobody redeemed.
+    83 LapseVouchers(DayTurn, Nothing): Rule,
 
     // Printed tickets: 90 to 99.
     /// The rules about tickets from a day on.
@@ -328,6 +382,14 @@ commands! {
     118 SetBank(BankSetting, ByOfficer): Node,
 
     // Moving in: 120 to 124.
+    /// An import of balances from a former system, as declared.
+    120 OpenImport(ImportOpening, ByOfficer): Node,
+    /// The next lines of an import.
+    121 ImportLines(ImportSlice, ImportLines): Node,
+    /// An import is accepted whole, or given up.
+    122 CloseImport(ImportClosing, ByOfficer): Node,
+    /// A slice of an accepted import becomes lots.
+    123 TakeOver(DayTurn, Nothing): Rule,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -402,7 +464,7 @@ impl Command {
         // Conversions, payments, life of an account.
 
         // Payout.
-        matches!(self, Self::SetBank(..))
+        matches!(self, Self::SetBank(..) | Self::OpenImport(..))
         // Moving in.
     }
 

@@ -17,7 +17,8 @@ use crate::{
     digest::Digest,
     id::{
         AccountId, CodeId, ConversionId, DeskId, GrantKey, Handle, MerchantId, ProgrammeId,
-        ProposalId, RunId, SchemeId, SiteId, TerminalId, TownId, TransferId, VoucherKindId,
+        ProposalId, RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId,
+        VoucherKindId,
     },
 };
 use node::Node;
@@ -286,6 +287,7 @@ macro_rules! bucketed_by_bytes {
 }
 pub(crate) use bucketed_by_bytes;
 
+bucketed_by_bytes!(StreetCardId);
 bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId, CodeId);
 
 /// Each its own place, by a number.

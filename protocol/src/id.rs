@@ -265,6 +265,23 @@ bytes_id!(
     ImportId, 16
 );
 
+bytes_id!(
+    /// A charge of a street's card. Equals the operation key that made it.
+    ChargeId, 16
+);
+bytes_id!(
+    /// What the journal calls a street's card: a pseudonym, the vault alone knows its number.
+    StreetCardId, 16
+);
+bytes_id!(
+    /// Vouchers that were issued at once. Equals the operation key that issued them.
+    VoucherIssueId, 16
+);
+bytes_id!(
+    /// Vouchers that a shop took at once. Equals the operation key that redeemed them.
+    RedemptionId, 16
+);
+
 /// A small number that the node gives out, in order.
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident, $inner:ty) => {

@@ -8,8 +8,8 @@ use crate::{
     digest::Digest,
     hashed::{Bucketed, bucketed_by_bytes},
     id::{
-        BulkId, ChannelNumber, CompanyId, CompanyReference, Generation, HoldId, ImportId, NotAnId,
-        PaymentId, TownId,
+        BulkId, ChannelNumber, ChargeId, CompanyId, CompanyReference, Generation, HoldId, ImportId,
+        NotAnId, PaymentId, RedemptionId, TownId, VoucherIssueId,
     },
 };
 
@@ -67,6 +67,24 @@ impl ClientKey {
     #[must_use]
     pub const fn hold(&self) -> HoldId {
         HoldId(self.0)
+    }
+
+    /// The charge that this key makes.
+    #[must_use]
+    pub const fn charge(&self) -> ChargeId {
+        ChargeId(self.0)
+    }
+
+    /// The vouchers that this key issues.
+    #[must_use]
+    pub const fn voucher_issue(&self) -> VoucherIssueId {
+        VoucherIssueId(self.0)
+    }
+
+    /// The vouchers that this key redeems.
+    #[must_use]
+    pub const fn redemption(&self) -> RedemptionId {
+        RedemptionId(self.0)
     }
 
     /// The file of bulk grants that this key opens.
@@ -136,6 +154,7 @@ impl<'b, C> Decode<'b, C> for ClientKey {
 }
 
 bucketed_by_bytes!(ClientKey, PaymentId, HoldId, BulkId, ImportId);
+bucketed_by_bytes!(ChargeId, VoucherIssueId, RedemptionId);
 
 /// What the node does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -156,7 +175,9 @@ pub enum JobKind {
     // Bulk grants, claim slips, group applications: 10 to 14.
 
     // Vouchers: 15 to 19.
-
+    /// Lapses vouchers that nobody redeemed.
+    #[n(15)]
+    VoucherLapse,
     // Printed tickets: 20 to 24.
     /// Lapses tickets behind their last day at the office.
     #[n(20)]
@@ -165,6 +186,9 @@ pub enum JobKind {
     /// Gives reserved points back.
     #[n(25)]
     ReturnHolds,
+    /// Makes lots of an accepted import.
+    #[n(26)]
+    TakeOver,
     // Payout: 30 to 34.
     /// Closes or pays the next shops of a run.
     #[n(30)]

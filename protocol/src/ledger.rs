@@ -25,8 +25,13 @@ mod person;
 // Conversions, payments, life of an account.
 
 // Street cards.
+mod charge;
+mod reward;
+mod street;
 
 // Vouchers.
+mod redeem;
+mod voucher;
 
 // Printed tickets.
 mod ticket;
@@ -40,6 +45,7 @@ mod order;
 mod payout;
 
 // Moving in.
+mod import;
 
 use alloc::{
     boxed::Box,
@@ -48,17 +54,26 @@ use alloc::{
 
 pub use books::Trial;
 pub use campaign::Campaign;
+pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
 pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
 pub use person::Person;
+pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
+pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
     Walked,
+};
+pub use street::{CardStock, StreetCard};
+pub use voucher::{
+    Bought, DeskStock, IssueState, Premium, Serials, Voucher, VoucherIssue, VoucherState,
+    VoucherStock,
 };
 
 use crate::{
@@ -74,9 +89,10 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, CodeId, ConversionId, DeskId, EntryIndex, GrantKey, Handle,
-        HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, SiteId, TerminalId, TicketNumber,
-        TicketReceiptNumber, TownId, TransferId,
+        AccountId, ChannelNumber, ChargeId, CodeId, ConversionId, DeskId, EntryIndex, GrantKey,
+        Handle, HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId,
+        SiteId, StreetCardId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
+        VoucherIssueId, VoucherKindId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
@@ -84,9 +100,11 @@ use crate::{
     programme::Programme,
     refusal::Refusal,
     signature::SigningKey,
+    street::Scheme,
     terms::TownTerms,
     ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
     transfer::{Incoming, Outgoing},
+    voucher::{VoucherId, VoucherKind},
 };
 
 /// Everything that a town's entries have made.
@@ -132,8 +150,25 @@ pub struct Ledger {
     // Conversions, payments, life of an account.
 
     // Street cards.
+    schemes: Hashed<SchemeId, Scheme>,
+    card_stock: Hashed<SchemeId, CardStock>,
+    street_cards: Hashed<StreetCardId, StreetCard>,
+    /// Accounts that a card opened, with that card.
+    card_accounts: Hashed<AccountId, StreetCardId>,
+    charges: Hashed<ChargeId, Charge>,
+    /// What an account charged on its last day of charging.
+    charged: Hashed<AccountId, ChargedDay>,
+    /// What purchases earned, by the payment or the reward that says so.
+    rewards: Hashed<PaymentId, Reward>,
 
     // Vouchers.
+    voucher_kinds: Hashed<VoucherKindId, VoucherKind>,
+    voucher_stock: Hashed<VoucherKindId, VoucherStock>,
+    voucher_issues: Hashed<VoucherIssueId, VoucherIssue>,
+    vouchers: Hashed<VoucherId, Voucher>,
+    /// Units that a person has of each kind.
+    voucher_buyers: Hashed<AccountId, Bought>,
+    redemptions: Hashed<RedemptionId, Redemption>,
 
     // Printed tickets.
     tickets: Hashed<TicketNumber, Ticket>,
@@ -161,6 +196,9 @@ pub struct Ledger {
     banks: Hashed<MerchantId, crate::command::BankSetting>,
 
     // Moving in.
+    imports: Hashed<crate::id::ImportId, Import>,
+    /// Lots that wait for the end of an import.
+    arriving: Hashed<AccountId, Arriving>,
 
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
@@ -170,6 +208,8 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// Vouchers that are not redeemed, by the last day on which they can be.
+    voucher_ends: Hashed<(BusinessDate, VoucherId), ()>,
     /// The doubles of a person's first account.
     doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     ticket_index: ticket::TicketIndex,
@@ -353,9 +393,26 @@ impl Ledger {
             // Conversions, payments, life of an account.
 
             // Street cards.
+            Command::SetScheme(scheme, _) => self.plan_scheme(scheme),
+            Command::MoveCardStock(shared, _) => self.plan_card_stock(shared),
+            Command::LinkStreetCard(_, link) => self.plan_card_link(link),
+            Command::SetStreetCard(_, change) => self.plan_card_state(change),
+            Command::Charge(shared, private) => self.plan_charge(shared, private),
+            Command::ConfirmCharge(answer, _) => self.plan_confirm(answer),
+            Command::FailCharge(answer, _) => self.plan_fail(time, answer),
+            Command::Reward(signed, earner) => self.plan_reward(&signed.intent, earner),
+            Command::ReturnReward(signed, _) => self.plan_reward_return(time, &signed.intent),
 
             // Vouchers.
-
+            Command::SetVoucherKind(kind, _) => self.plan_voucher_kind(kind),
+            Command::MoveVoucherStock(shared, _) => self.plan_voucher_stock(shared),
+            Command::IssueVouchers(shared, buyer) => self.plan_issue(shared, buyer),
+            Command::VoidVoucherIssue(void, _) => self.plan_issue_void(time, void),
+            Command::ReissueVoucher(reissue, _) => self.plan_reissue(reissue),
+            Command::RedeemVouchers(signed, _) => self.plan_redemption(&signed.intent),
+            Command::VoidRedemption(signed, _) => self.plan_redemption_void(time, &signed.intent),
+            Command::RedeemBundle(bundle, _) => self.plan_bundle(bundle),
+            Command::LapseVouchers(..) => self.plan_voucher_lapse(),
             // Printed tickets.
             Command::SetTicketRules(rules, _) => self.plan_ticket_rules(rules),
             Command::ReceiveTicketStock(range, _) => self.plan_ticket_stock(range),
@@ -387,6 +444,10 @@ impl Ledger {
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
             // Moving in.
+            Command::OpenImport(opening, _) => self.plan_import(opening),
+            Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
+            Command::CloseImport(closing, _) => self.plan_import_end(closing),
+            Command::TakeOver(..) => self.plan_take_over(),
         }
     }
 
@@ -459,7 +520,7 @@ impl Ledger {
                 self.apply_decision(entry, decision, effect)?;
             }
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
-            Command::Void(signed, _) => self.apply_void(entry, &signed.intent)?,
+            Command::Void(signed, _) => self.apply_void(entry, &signed.intent, effect)?,
             Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
             Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
             Command::Lapse(..) | Command::HashState(..) => {}
@@ -484,9 +545,36 @@ impl Ledger {
             // Conversions, payments, life of an account.
 
             // Street cards.
+            Command::SetScheme(scheme, _) => {
+                self.schemes.insert(scheme.id, scheme.clone());
+            }
+            Command::MoveCardStock(shared, _) => self.apply_card_stock(shared)?,
+            Command::LinkStreetCard(_, link) => self.apply_card_link(link)?,
+            Command::SetStreetCard(_, change) => self.apply_card_state(change)?,
+            Command::Charge(shared, private) => {
+                self.apply_charge(entry, shared, private, effect)?;
+            }
+            Command::ConfirmCharge(answer, _) => self.apply_confirm(answer)?,
+            Command::FailCharge(answer, _) => self.apply_fail(answer)?,
+            Command::Reward(signed, earner) => self.apply_reward(&signed.intent, earner, effect),
+            Command::ReturnReward(signed, _) => {
+                self.apply_reward_return(&signed.intent, effect)?;
+            }
 
             // Vouchers.
-
+            Command::SetVoucherKind(kind, _) => {
+                self.voucher_kinds.insert(kind.id, kind.clone());
+            }
+            Command::MoveVoucherStock(shared, _) => self.apply_voucher_stock(shared)?,
+            Command::IssueVouchers(shared, buyer) => self.apply_issue(shared, buyer, effect)?,
+            Command::VoidVoucherIssue(void, _) => self.apply_issue_void(void)?,
+            Command::ReissueVoucher(reissue, _) => self.apply_reissue(reissue)?,
+            Command::RedeemVouchers(signed, _) => {
+                self.apply_redemption(entry.index, &signed.intent)?;
+            }
+            Command::VoidRedemption(signed, _) => self.apply_redemption_void(&signed.intent)?,
+            Command::RedeemBundle(bundle, _) => self.apply_bundle(entry.index, bundle)?,
+            Command::LapseVouchers(..) => self.apply_voucher_lapse()?,
             // Printed tickets.
             Command::SetTicketRules(rules, _) => {
                 self.ticket_rules.insert(rules.from, rules.clone());
@@ -538,7 +626,12 @@ impl Ledger {
             }
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
-            } // Moving in.
+            }
+            // Moving in.
+            Command::OpenImport(opening, _) => self.apply_import(entry, opening),
+            Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
+            Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
+            Command::TakeOver(..) => self.apply_take_over(),
         }
         Ok(())
     }

@@ -196,8 +196,84 @@ refusals! {
     // Conversions, payments, life of an account: 100 to 119.
 
     // Street cards: 120 to 139.
+    /// No such scheme.
+    120 UnknownScheme retry "unknown_scheme",
+    /// Outside the scheme's period.
+    121 SchemeNotRunning final "scheme_not_running",
+    /// The desk does not hand this out.
+    122 UnknownDesk retry "unknown_desk",
+    /// The desk has no card left.
+    123 NoCardLeft final "no_card_left",
+    /// No such card of a street.
+    124 UnknownStreetCard retry "unknown_street_card",
+    /// The street's card is blocked.
+    125 StreetCardBlocked final "street_card_blocked",
+    /// The street's card is another holder's.
+    126 StreetCardTaken final "street_card_taken",
+    /// Nothing is charged onto this street's card.
+    127 NoCharges final "no_charges",
+    /// Below what one charge is at least.
+    128 BelowCharge { 0 least: Points } final "below_charge",
+    /// Above what one charge may be.
+    129 OverCharge { 0 limit: Points } final "over_charge",
+    /// Above what is left of the day's charges.
+    130 OverDayCharge { 0 left: Points } final "over_day_charge",
+    /// The account holds too few points that may be charged.
+    131 NotChargeable { 0 chargeable: Points } final "not_chargeable",
+    /// No such charge.
+    132 UnknownCharge retry "unknown_charge",
+    /// The card system has taken the charge.
+    133 ChargeConfirmed final "charge_confirmed",
+    /// The charge came back, also before it arrived.
+    134 ChargeFailed final "charge_failed",
+    /// Purchases at this shop earn nothing now.
+    135 NoRewards final "no_rewards",
+    /// This street's rewards need an account.
+    136 AccountNeeded final "account_needed",
+    /// The cash does not reach what earns a point.
+    137 NothingEarned final "nothing_earned",
+    /// No such purchase that earned.
+    138 UnknownReward retry "unknown_reward",
+    /// The reward was taken back, also before it arrived.
+    139 RewardReturned final "reward_returned",
 
     // Vouchers: 140 to 159.
+    /// No such kind of voucher.
+    140 UnknownVoucherKind retry "unknown_voucher_kind",
+    /// Not handed out on this day, or not for this.
+    141 VoucherNotSold final "voucher_not_sold",
+    /// The desk has too few left.
+    142 VoucherStockShort { 0 left: u32 } final "voucher_stock_short",
+    /// Above the units that one person may have.
+    143 OverVoucherLimit { 0 left: u32 } final "over_voucher_limit",
+    /// Some of these numbers came before.
+    144 SerialsTaken final "serials_taken",
+    /// No such voucher was issued.
+    145 UnknownVoucher { 0 number: u32 } retry "unknown_voucher",
+    /// The voucher is not taken at this shop.
+    146 VoucherNotTakenHere final "voucher_not_taken_here",
+    /// The voucher was redeemed before.
+    147 VoucherRedeemed { 0 number: u32, 1 first: EntryIndex } final "voucher_redeemed",
+    /// The voucher was voided.
+    148 VoucherVoided { 0 number: u32 } final "voucher_voided",
+    /// The voucher was lost, and another one stands for it.
+    149 VoucherLost { 0 number: u32 } final "voucher_lost",
+    /// The voucher expired.
+    150 VoucherExpired { 0 number: u32, 1 last: BusinessDate } final "voucher_expired",
+    /// No such issue of vouchers.
+    151 UnknownVoucherIssue retry "unknown_voucher_issue",
+    /// The issue was voided, also before it arrived.
+    152 VoucherIssueVoided final "voucher_issue_voided",
+    /// Premium vouchers that were bought with cash are not voided.
+    153 CashPremium final "cash_premium",
+    /// A lost voucher is issued anew once only.
+    154 VoucherReissued { 0 number: u32 } final "voucher_reissued",
+    /// No such redemption.
+    155 UnknownRedemption retry "unknown_redemption",
+    /// The redemption was voided, also before it arrived.
+    156 RedemptionVoided final "redemption_voided",
+    /// Another shop's redemption.
+    157 NotYourRedemption retry "not_your_redemption",
 
     // Printed tickets: 160 to 179.
     /// The town issues no tickets, or not on this day.
@@ -290,4 +366,20 @@ refusals! {
     207 WrongStatementState final "wrong_statement_state",
 
     // Moving in: 220 to 229.
+    /// No such import.
+    220 UnknownImport retry "unknown_import",
+    /// The import has ended.
+    221 ImportClosed retry "import_closed",
+    /// Another import is not finished.
+    222 ImportOpen retry "import_open",
+    /// The same balances were taken before.
+    223 AlreadyImported { 0 first: EntryIndex } final "already_imported",
+    /// These are not the next lines.
+    224 ImportPlace { 0 next: u32 } retry "import_place",
+    /// More than was declared.
+    225 OverDeclared { 0 count: u32, 1 points: Points } retry "over_declared",
+    /// Count, sum or content are not as declared.
+    226 ImportTotals { 0 count: u32, 1 points: Points } retry "import_totals",
+    /// The points have lapsed, or were earned on a day to come.
+    227 ImportDate retry "import_date",
 }

@@ -31,9 +31,16 @@ pub enum Domain {
     /// An agreement between two towns.
     Agreement,
     // Street cards.
+    /// A terminal's reward for a purchase in cash.
+    Reward,
+    /// A terminal's return of a reward, since cash was given back.
+    RewardReturn,
 
     // Vouchers.
-
+    /// A terminal's redemption of vouchers.
+    VoucherRedemption,
+    /// A terminal's void of a redemption.
+    RedemptionVoid,
     // Printed tickets.
     /// A town's printed ticket.
     Ticket,
@@ -66,9 +73,12 @@ impl Domain {
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
             // Street cards.
+            Self::Reward => "jichi/reward/v1",
+            Self::RewardReturn => "jichi/reward-return/v1",
 
             // Vouchers.
-
+            Self::VoucherRedemption => "jichi/voucher-redemption/v1",
+            Self::RedemptionVoid => "jichi/redemption-void/v1",
             // Printed tickets.
             Self::Ticket => "jichi/ticket/v1",
             Self::TicketScan => "jichi/ticket-scan/v1",

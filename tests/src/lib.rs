@@ -6,4 +6,5 @@ pub mod furnished;
 pub mod rules;
 pub mod steps;
 pub mod story;
+pub mod sample_shop;
 pub mod town;

@@ -14,6 +14,7 @@ mod foundation;
 // Printed tickets.
 
 // Orders and pledges.
+mod orders;
 
 // Payout.
 
@@ -39,6 +40,7 @@ pub fn all() -> Steps<Story> {
     // Printed tickets.
 
     // Orders and pledges.
+    orders::add(&mut steps);
 
     // Payout.
 

@@ -15,7 +15,7 @@ use axum::{
 };
 use jichi_protocol::{
     codec,
-    command::{Command, Consent, Nothing, Reserved, SignedHold},
+    command::{Basis, Command, Consent, Nothing, Reserved, SignedHold},
     entry::Submission,
     id::{AccountId, HoldId, SiteId},
     key::{ClientKey, OperationKey},
@@ -30,7 +30,7 @@ use super::{
     answer::{self, Done, NoEntry},
     body::{self, JSON_BYTES_MAX},
     idempotency::IdempotencyKey,
-    payment::lapsed_in,
+    payment::{find, lapsed_in},
     problem::{Problem, edge::EdgeProblem},
     refusal,
     resident::invalid,
@@ -49,6 +49,7 @@ pub fn routes() -> Router<Town> {
         .route("/v1/holds/{id}/releases", post(release))
         .route("/v1/holds/{id}/refunds", post(refund))
         .route("/v1/campaigns/{id}/close", post(close))
+        .route("/v1/operations/{key}", get(operation))
 }
 
 /// The id under which a site signs its requests.
@@ -165,7 +166,7 @@ async fn hold(
 ) -> Result<Response, NoEntry> {
     let (site, body) = signed_body::<HoldBody>(&town, &desk, request).await?;
     let signed = body.signed(town.id(), key, site)?;
-    if let Some(committed) = held_before(&town, &signed).await? {
+    if let Some(committed) = held_before(&town, &signed).await.map_err(without_figures)? {
         return Ok(held(&committed, &signed));
     }
     let statement = &signed.statement;
@@ -192,8 +193,9 @@ async fn hold(
     fits.await?.map_err(|refusal| without_figures(refusal.into()))?;
     let id = statement.key.hold();
     desk.ask(linked.account, signed, clock::monotonic()).map_err(|_| EdgeProblem::Overloaded)?;
+    let declined = desk.asked(&id, clock::monotonic()).is_some_and(|asked| asked.declined);
     let answer = WaitingAnswer {
-        status: "confirmation_needed",
+        status: if declined { "declined" } else { "confirmation_needed" },
         hold: id.to_string(),
         confirm: format!("/orders/{id}"),
         ask: format!("/v1/holds/{id}"),
@@ -388,4 +390,36 @@ async fn close(
     let signed = body.signed(town.id(), key, (site, campaign))?;
     let committed = submit(&town, key, Command::CloseCampaign(signed, Nothing {})).await?;
     Ok(Done::over(&committed, CampaignAnswer { campaign: id, outcome }))
+}
+
+#[derive(Serialize)]
+struct OperationAnswer {
+    kind: &'static str,
+}
+
+/// The result of an operation of this site by its key, for ever: what a 202 says to ask.
+async fn operation(
+    State(town): State<Town>,
+    Extension(desk): Extension<Arc<OrderDesk>>,
+    Path(key): Path<String>,
+    request: Request,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let (site, _) = signed(&town, &desk, request).await?;
+    let committed = find(&town, &key).await?;
+    let own = match committed.entry.submission.command.basis() {
+        Basis::Site(statement) => statement.site() == site,
+        Basis::Till(_)
+        | Basis::Company(_)
+        | Basis::Peer(_)
+        | Basis::Towns(_)
+        | Basis::Directory(_)
+        | Basis::Rule
+        | Basis::Node => false,
+    };
+    if !own {
+        return Err(EdgeProblem::NotFound.into());
+    }
+    let committed = answer::done(committed).map_err(without_figures)?;
+    let kind = committed.entry.submission.command.kind_name();
+    Ok(Done::over(&committed, OperationAnswer { kind }))
 }

@@ -10,6 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use jichi_protocol::{
+    account::Side,
     command::{Command, Nothing as NothingPart, Payer, SignedPayment, SignedRefund, SignedVoid},
     date::Time,
     entry::{Outcome, Submission},
@@ -30,9 +31,13 @@ use super::{
     idempotency::IdempotencyKey,
     problem::{Problem, edge::EdgeProblem},
     resident::sign_in,
+    reward::show_card,
+    slip::Slip,
+    street::CardBody,
 };
 use crate::{
     clock,
+    engine::Committed,
     session::Token,
     town::{Town, proof_hash},
 };
@@ -54,8 +59,10 @@ pub fn routes() -> Router<Town> {
 #[serde(deny_unknown_fields)]
 struct ProofBody {
     terminal: u32,
-    mykey_id: String,
-    password: PasswordBody,
+    mykey_id: Option<String>,
+    password: Option<PasswordBody>,
+    /// A street's card by its number, in the place of both.
+    street_card: Option<CardBody>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +71,8 @@ struct ProofAnswer {
     valid_seconds: u64,
 }
 
-/// A holder shows MyKey ID and password at a terminal; the token stands for it for ten minutes.
+/// A holder shows MyKey ID and password, or a street's card, at a terminal; the token stands for
+/// it for ten minutes.
 async fn prove(
     State(town): State<Town>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
@@ -75,13 +83,27 @@ async fn prove(
     if !known {
         return Err(Refusal::UnknownTerminal.into());
     }
-    let account = sign_in(&town, &body.mykey_id, body.password.0, address.ip()).await?;
-    let evidence = format!("password;terminal={terminal};time={}", clock::now());
+    let (account, method) = match (body.mykey_id, body.password, body.street_card) {
+        (Some(mykey_id), Some(password), None) => {
+            (sign_in(&town, &mykey_id, password.0, address.ip()).await?, Method::Password)
+        }
+        (None, None, Some(card)) => {
+            let account = show_card(&town, &card, terminal, address.ip()).await?;
+            (account, Method::StreetCard)
+        }
+        _ => return Err(EdgeProblem::MissingField.into()),
+    };
+    let how = match method {
+        Method::Password => "password",
+        Method::CardPin => "card",
+        Method::StreetCard => "street-card",
+    };
+    let evidence = format!("{how};terminal={terminal};time={}", clock::now());
     // Durable in the vault before anything can be decided on it.
     let evidence = town.people().evidence(account, evidence.as_bytes()).await;
     let evidence = evidence.map_err(|_| EdgeProblem::StorageFull)?;
     let token = Token::random().map_err(|_| EdgeProblem::Internal)?;
-    town.keep_proof(&token, (account, terminal, evidence), clock::monotonic());
+    town.keep_proof(&token, (account, terminal, method), evidence, clock::monotonic());
     let answer = ProofAnswer { proof: token.text().to_string(), valid_seconds: 600 };
     Ok(Json(answer).into_response())
 }
@@ -102,6 +124,17 @@ struct PaymentBody {
 struct PaymentAnswer {
     payment: String,
     points: u64,
+    #[serde(flatten)]
+    slip: Slip,
+}
+
+impl PaymentAnswer {
+    async fn over(town: &Town, committed: &Committed, points: u64) -> Result<Done<Self>, NoEntry> {
+        let slip = Slip::of(town, &committed.entry, Side::Debit).await?;
+        let payment = committed.entry.submission.command.payment();
+        let payment = payment.map_or_else(String::new, |payment| payment.to_string());
+        Ok(Done::over(committed, Self { payment, points, slip }))
+    }
 }
 
 /// A payment: the terminal signed the intent, the proof says whose points they are.
@@ -123,30 +156,26 @@ async fn pay(
         proof: hash,
     };
     let signed = SignedPayment { intent, signature: signature(&body.signature)? };
-    let answer = PaymentAnswer { payment: key.payment().to_string(), points: body.points };
     let Some(proof) = town.proof(&hash, clock::monotonic()) else {
         let committed = paid_before(&town, &signed).await?;
-        return Ok(Done::over(&committed, answer));
+        return PaymentAnswer::over(&town, &committed, body.points).await;
     };
     if proof.terminal != terminal {
         return Err(EdgeProblem::Unauthenticated.into());
     }
-    let payer = Payer { account: proof.account, method: Method::Password };
+    let payer = Payer { account: proof.account, method: proof.method };
     let submission = Submission {
         key: Some(OperationKey::Client(key)),
         command: Command::Pay(signed, payer),
         evidence: Some(proof.evidence),
     };
     let committed = answer::submit(town.engine(), submission).await?;
-    Ok(Done::over(&committed, answer))
+    PaymentAnswer::over(&town, &committed, body.points).await
 }
 
 /// The first answer to the very same payment, once its proof is no longer held: a proof lasts
 /// ten minutes and no restart, the answer for ever.
-async fn paid_before(
-    town: &Town,
-    again: &SignedPayment,
-) -> Result<crate::engine::Committed, NoEntry> {
+async fn paid_before(town: &Town, again: &SignedPayment) -> Result<Committed, NoEntry> {
     let first = find(town, &again.intent.key.to_string()).await;
     let first = first.map_err(|fault| match fault {
         NoEntry::Problem(problem) if problem.code() == EdgeProblem::NotFound.line().code => {
@@ -229,6 +258,8 @@ impl RefundBody {
 struct RefundAnswer {
     refunded: u64,
     lapsed: u64,
+    #[serde(flatten)]
+    slip: Slip,
 }
 
 async fn refund(
@@ -245,7 +276,9 @@ async fn refund(
     };
     let committed = answer::submit(town.engine(), submission).await?;
     let lapsed = lapsed_in(&committed.entry.outcome);
-    Ok(Done::over(&committed, RefundAnswer { refunded: body.points, lapsed: lapsed.get() }))
+    let slip = Slip::of(&town, &committed.entry, Side::Credit).await?;
+    let answer = RefundAnswer { refunded: body.points, lapsed: lapsed.get(), slip };
+    Ok(Done::over(&committed, answer))
 }
 
 /// Points of an entry that lapsed as they came back.
@@ -266,6 +299,8 @@ pub(super) fn lapsed_in(outcome: &Outcome) -> Points {
 struct PreviewAnswer {
     back: u64,
     lapses: u64,
+    /// What the purchase earned and goes back to the street.
+    reward: u64,
 }
 
 /// What a refund would do, to be confirmed at the till before it is sent.
@@ -276,7 +311,11 @@ async fn preview(
 ) -> Result<Response, NoEntry> {
     let intent = body.intent(town.id(), key)?;
     let preview = answer::read(town.engine(), |ledger| ledger.preview_refund(&intent)).await??;
-    let answer = PreviewAnswer { back: preview.back.get(), lapses: preview.lapses.get() };
+    let answer = PreviewAnswer {
+        back: preview.back.get(),
+        lapses: preview.lapses.get(),
+        reward: preview.reward.get(),
+    };
     Ok(Json(answer).into_response())
 }
 
@@ -302,7 +341,7 @@ async fn receipt(State(town): State<Town>, Path(key): Path<String>) -> Result<St
     Ok(answer::receipt(town.engine(), &committed)?.to_string())
 }
 
-async fn find(town: &Town, key: &str) -> Result<crate::engine::Committed, NoEntry> {
+pub(super) async fn find(town: &Town, key: &str) -> Result<Committed, NoEntry> {
     let key: ClientKey = key.parse().map_err(|_| EdgeProblem::NotFound)?;
     let remembered =
         answer::read(town.engine(), |ledger| ledger.key_use(&key).map(|used| used.entry)).await?;
@@ -333,7 +372,7 @@ pub(super) fn points(points: u64) -> Result<Points, Problem> {
     Points::new(points).ok_or_else(|| EdgeProblem::NumberOutOfRange.into())
 }
 
-fn payment_id(text: &str) -> Result<PaymentId, Problem> {
+pub(super) fn payment_id(text: &str) -> Result<PaymentId, Problem> {
     text.parse().map_err(|_| Problem::from(EdgeProblem::InvalidValue).in_field("payment"))
 }
 

@@ -130,9 +130,56 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         // Conversions, payments, life of an account.
 
         // Street cards.
+        Refusal::BelowCharge { least } => both(format!("最低{least}"), format!("least {least}")),
+        Refusal::OverCharge { limit } => both(format!("上限{limit}"), format!("limit {limit}")),
+        Refusal::OverDayCharge { left: points } => left(points.get()),
+        Refusal::NotChargeable { chargeable } => {
+            both(format!("チャージできるのは{chargeable}"), format!("chargeable: {chargeable}"))
+        }
+        Refusal::UnknownScheme
+        | Refusal::SchemeNotRunning
+        | Refusal::UnknownDesk
+        | Refusal::NoCardLeft
+        | Refusal::UnknownStreetCard
+        | Refusal::StreetCardBlocked
+        | Refusal::StreetCardTaken
+        | Refusal::NoCharges
+        | Refusal::UnknownCharge
+        | Refusal::ChargeConfirmed
+        | Refusal::ChargeFailed
+        | Refusal::NoRewards
+        | Refusal::AccountNeeded
+        | Refusal::NothingEarned
+        | Refusal::UnknownReward
+        | Refusal::RewardReturned => None,
 
         // Vouchers.
-
+        Refusal::VoucherStockShort { left: count } | Refusal::OverVoucherLimit { left: count } => {
+            left(u64::from(*count))
+        }
+        Refusal::VoucherRedeemed { number, first } => both(
+            format!("番号{number}、記録番号{first}"),
+            format!("number {number}, entry {first}"),
+        ),
+        Refusal::VoucherExpired { number, last } => {
+            both(format!("番号{number}、{last}まで"), format!("number {number}, until {last}"))
+        }
+        Refusal::UnknownVoucher { number }
+        | Refusal::VoucherVoided { number }
+        | Refusal::VoucherLost { number }
+        | Refusal::VoucherReissued { number } => {
+            both(format!("番号{number}"), format!("number {number}"))
+        }
+        Refusal::UnknownVoucherKind
+        | Refusal::VoucherNotSold
+        | Refusal::SerialsTaken
+        | Refusal::VoucherNotTakenHere
+        | Refusal::UnknownVoucherIssue
+        | Refusal::VoucherIssueVoided
+        | Refusal::CashPremium
+        | Refusal::UnknownRedemption
+        | Refusal::RedemptionVoided
+        | Refusal::NotYourRedemption => None,
         // Printed tickets.
         Refusal::TicketStockShort { left: papers } => left(u64::from(*papers)),
         Refusal::TicketPaperNotNext { next } => {
@@ -188,6 +235,19 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::UnknownStatement
         | Refusal::WrongStatementState => None,
         // Moving in.
+        Refusal::AlreadyImported { first } => {
+            both(format!("記録番号{first}"), format!("entry {first}"))
+        }
+        Refusal::ImportPlace { next } => {
+            both(format!("取込済み{next}件"), format!("{next} lines are in"))
+        }
+        Refusal::OverDeclared { count, points } | Refusal::ImportTotals { count, points } => {
+            both(format!("{count}件、{points}ポイント"), format!("{count} lines, {points} points"))
+        }
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::ImportDate => None,
     }
 }
 

@@ -63,16 +63,25 @@ enum AudienceBody {
     Residents,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum GraceBody {
+pub(super) enum GraceBody {
     May,
     None,
 }
 
+impl From<GraceBody> for Grace {
+    fn from(body: GraceBody) -> Self {
+        match body {
+            GraceBody::May => Self::May,
+            GraceBody::None => Self::None,
+        }
+    }
+}
+
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum IssuerBody {
+pub(super) enum IssuerBody {
     Town,
     Other,
 }
@@ -141,10 +150,7 @@ async fn set_programme(
         },
         cap: body.cap.map(points).transpose()?,
         expiry: body.expiry.rule()?,
-        grace: match body.grace {
-            GraceBody::May => Grace::May,
-            GraceBody::None => Grace::None,
-        },
+        grace: body.grace.into(),
         issuer: body.issuer.into(),
         paid: body.paid.into(),
         two_officers_above: points(body.two_officers_above)?,

@@ -65,6 +65,10 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("RefundCapture", "注文・応援のポイントの返還", "refund of an order or a pledge"),
     ("CloseCampaign", "応援募集の終了", "end of a campaign"),
     ("ReturnHolds", "確保したポイントの自動返却", "held points returned by rule"),
+    ("OpenImport", "残高移入の開始", "import of balances opened"),
+    ("ImportLines", "残高移入の明細", "lines of an import"),
+    ("CloseImport", "残高移入の確定・中止", "end of an import"),
+    ("TakeOver", "旧システムの残高の引継ぎ", "balance taken over"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

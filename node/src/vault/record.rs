@@ -21,8 +21,12 @@ pub enum RecordKind {
     Evidence,
     /// Who an officer is.
     Staff,
+    /// The numbers of streets' cards.
+    StreetCards,
     /// A bank account of a shop, or the town's own.
     Bank,
+    /// History of a former system.
+    OldHistory,
 }
 
 impl RecordKind {
@@ -32,7 +36,9 @@ impl RecordKind {
             Self::SignIn => 2,
             Self::Evidence => 3,
             Self::Staff => 4,
+            Self::StreetCards => 65,
             Self::Bank => 30,
+            Self::OldHistory => 12,
         }
     }
 
@@ -42,7 +48,9 @@ impl RecordKind {
             2 => Some(Self::SignIn),
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
+            65 => Some(Self::StreetCards),
             30 => Some(Self::Bank),
+            12 => Some(Self::OldHistory),
             _ => None,
         }
     }

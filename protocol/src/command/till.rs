@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{SignedPayment, SignedRefund, SignedTicketScan, SignedVoid};
+use super::{
+    SignedPayment, SignedRedemption, SignedRedemptionVoid, SignedRefund, SignedReward,
+    SignedRewardReturn, SignedTicketScan, SignedVoid,
+};
 use crate::{
     codec,
     id::TerminalId,
@@ -58,8 +61,12 @@ till_signed! {
     // Payments.
 
     // Street cards.
+    SignedReward Reward,
+    SignedRewardReturn RewardReturn,
 
     // Vouchers.
+    SignedRedemption VoucherRedemption,
+    SignedRedemptionVoid RedemptionVoid,
 
     // Printed tickets.
     SignedTicketScan TicketScan,

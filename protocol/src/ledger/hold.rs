@@ -12,7 +12,7 @@ use crate::{
     account::{Account, Side},
     date::Time,
     entry::Effect,
-    id::{HoldId, PaymentId, SiteId},
+    id::{HoldId, SiteId},
     lot::Lot,
     order::{CaptureRefundStatement, CaptureStatement, ReleaseStatement},
     points::Points,
@@ -108,7 +108,7 @@ impl Ledger {
         if release.town != self.meta.town {
             return Err(Refusal::NotThisTown);
         }
-        if !self.holds.contains(&release.hold) && may_still_come(time, &PaymentId(release.hold.0)) {
+        if !self.holds.contains(&release.hold) && may_still_come(time, &release.hold.0) {
             // It will find itself released.
             return Ok(Plan::FACT);
         }

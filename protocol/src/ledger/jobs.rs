@@ -13,11 +13,12 @@ impl Ledger {
             // Bulk grants, claim slips, group applications.
 
             // Vouchers.
-
+            self.voucher_lapse_due(),
             // Printed tickets.
             self.ticket_job().map(|command| (JobKind::TicketLapse, command)),
             // Orders and pledges.
             self.due_return(),
+            self.due_take_over(),
             // Payout.
             self.payout_job(),
         ];

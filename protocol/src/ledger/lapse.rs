@@ -21,7 +21,7 @@ const LAPSE_LOTS_MAX: usize = 150;
 const LAPSE_ACCOUNTS_MAX: usize = 100;
 
 /// Keys and payments that one entry forgets at most: more than one entry makes.
-const FORGET_MAX: usize = 16;
+pub(super) const FORGET_MAX: usize = 16;
 
 /// Where lapsed points of these terms go.
 pub(super) const fn lapsed(terms: &LotTerms) -> Account {
@@ -42,6 +42,7 @@ impl Ledger {
 
     pub(super) fn apply_day(&mut self, time: Time, date: BusinessDate) {
         self.meta.day = date;
+        self.forget_charges(time);
         self.forget_old_holds(time);
     }
 
@@ -55,7 +56,10 @@ impl Ledger {
         // is kept as long as its payment may come.
         let days = u64::from(self.terms.refund_days.saturating_add(1));
         let kept = days.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);
-        self.payments.remove_some_below(&before(kept).payment(), FORGET_MAX);
+        let kept = before(kept).payment();
+        self.payments.remove_some_below(&kept, FORGET_MAX);
+        self.rewards.remove_some_below(&kept, FORGET_MAX);
+        self.forget_redemptions(time);
     }
 
     pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {

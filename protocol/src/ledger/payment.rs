@@ -8,7 +8,7 @@ use crate::{
     command::{InUse, Payer, SignedPayment},
     date::{BusinessDate, Time},
     entry::{Effect, Entry},
-    id::{AccountId, MerchantId, PaymentId, TerminalId, TownId},
+    id::{MerchantId, TerminalId, TownId},
     intent::{PaymentIntent, VoidIntent},
     key::{ClientKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     lot::Lot,
@@ -52,6 +52,7 @@ impl Ledger {
         let taken = holder.lots.take(intent.points, today, |_| true);
         let taken = taken.ok_or(Refusal::ShortOfPoints { held, asked: intent.points })?;
         Postings::out_of(payer.account, taken, Account::Merchant(intent.merchant))
+            .and_then(|paid| self.with_reward(intent, payer.account, paid))
             .map(Plan::moving)
             .ok_or(Refusal::TooManyPoints)
     }
@@ -91,13 +92,14 @@ impl Ledger {
         };
         let payment = Payment { merchant: intent.merchant, state };
         self.payments.insert(intent.key.payment(), payment);
+        self.note_payment_reward(intent, payer.account, effect);
         self.shop_took(intent.merchant, today, Taken::Payment, intent.points)
     }
 
     pub(super) fn plan_void(&self, time: Time, intent: &VoidIntent) -> Result<Plan, Refusal> {
         self.at_own_till(intent.town, intent.merchant, intent.terminal)?;
         let Some(payment) = self.payments.get(&intent.payment) else {
-            return if may_still_come(time, &intent.payment) {
+            return if may_still_come(time, &intent.payment.0) {
                 // It will find itself voided.
                 Ok(Plan::FACT)
             } else {
@@ -117,18 +119,20 @@ impl Ledger {
                 if *day != self.meta.day {
                     return Err(Refusal::DayClosed);
                 }
-                self.put_back(*payer, lots, self.shop_gives_from(payment.merchant, *day))
+                let from = self.shop_gives_from(payment.merchant, *day);
+                let mut back = self.returned(*payer, lots.iter().rev().copied(), from);
+                back.extend(self.reward_back(&intent.payment, Points::ZERO));
+                Postings::balanced(back).map(Plan::moving).ok_or(Refusal::TooManyPoints)
             }
         }
     }
 
-    /// Puts lots back on the day they were taken: they are as valid as they were.
-    fn put_back(&self, payer: AccountId, lots: &[Lot], from: Account) -> Result<Plan, Refusal> {
-        let back = self.returned(payer, lots.iter().rev().copied(), from);
-        Postings::balanced(back).map(Plan::moving).ok_or(Refusal::TooManyPoints)
-    }
-
-    pub(super) fn apply_void(&mut self, entry: &Entry, intent: &VoidIntent) -> Result<(), Broken> {
+    pub(super) fn apply_void(
+        &mut self,
+        entry: &Entry,
+        intent: &VoidIntent,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
         let voided = Payment { merchant: intent.merchant, state: PaymentState::Voided };
         let Some(payment) = self.payments.insert(intent.payment, voided) else {
             return Ok(());
@@ -140,14 +144,15 @@ impl Ledger {
                 holder.spent = holder.spent.minus(paid).ok_or(Broken::Balance)?;
             }
             self.shop_gave_back(intent.merchant, day, Taken::Payment, paid)?;
+            self.note_reward_back(&intent.payment, Points::ZERO, effect)?;
         }
         Ok(())
     }
 }
 
-/// Whether a payment of this id, which is its key, could still be a new command.
-pub(super) fn may_still_come(time: Time, payment: &PaymentId) -> bool {
-    ClientKey::new(payment.0).is_some_and(|key| {
+/// Whether what is named by this key could still be a new command.
+pub(super) fn may_still_come(time: Time, key: &[u8; 16]) -> bool {
+    ClientKey::new(*key).is_some_and(|key| {
         key.time().later_by_ms(WINDOW_BACK_MS) >= time
             && key.time() <= time.later_by_ms(WINDOW_AHEAD_MS)
     })

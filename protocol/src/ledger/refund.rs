@@ -39,7 +39,11 @@ impl Ledger {
         }
         let back = last_taken_first(lots, *refunded, intent.points);
         let from = self.shop_gives_from(payment.merchant, *day);
-        let postings = self.returned(*payer, back, from);
+        let mut postings = self.returned(*payer, back, from);
+        if intent.points == left {
+            // The last point of the purchase comes back, so what it earned goes back as well.
+            postings.extend(self.reward_back(&intent.payment, Points::ZERO));
+        }
         Postings::balanced(postings).map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
@@ -49,11 +53,15 @@ impl Ledger {
         effect: &Effect,
     ) -> Result<(), Broken> {
         let payment = self.payments.get_mut(&intent.payment).ok_or(Broken::Unknown)?;
-        let PaymentState::Taken { refunded, day, .. } = &mut payment.state else {
+        let PaymentState::Taken { refunded, day, lots, .. } = &mut payment.state else {
             return Err(Broken::Unknown);
         };
         *refunded = refunded.plus(intent.points).ok_or(Broken::Balance)?;
+        let whole = Points::sum(lots.iter().map(|lot| lot.points)) == Some(*refunded);
         let day = *day;
+        if whole {
+            self.note_reward_back(&intent.payment, Points::ZERO, effect)?;
+        }
         // What the shop gives back in cash is no posting, and stays owed to it.
         let back = effect.postings.taken_from(self.shop_gives_from(intent.merchant, day));
         self.shop_gave_back(intent.merchant, day, Taken::Payment, back)
@@ -100,13 +108,16 @@ impl Ledger {
     /// The [`Refusal`] that the refund itself would get.
     pub fn preview_refund(&self, intent: &RefundIntent) -> Result<RefundPreview, Refusal> {
         let plan = self.plan_refund(intent)?;
-        let mut preview = RefundPreview { back: Points::ZERO, lapses: Points::ZERO };
+        let mut preview =
+            RefundPreview { back: Points::ZERO, lapses: Points::ZERO, reward: Points::ZERO };
         for posting in plan.postings.as_slice() {
             let points = posting.points().unwrap_or(Points::ZERO);
             let sum = match posting {
-                Posting::Lots { .. } => &mut preview.back,
+                Posting::Lots { side: Side::Credit, .. } => &mut preview.back,
+                Posting::Lots { side: Side::Debit, .. } => &mut preview.reward,
+                Posting::Book { account: Account::Association(_), .. }
+                | Posting::Book { side: Side::Debit, .. } => continue,
                 Posting::Book { side: Side::Credit, .. } => &mut preview.lapses,
-                Posting::Book { side: Side::Debit, .. } => continue,
             };
             *sum = sum.plus(points).unwrap_or(Points::MAX);
         }
@@ -121,6 +132,8 @@ pub struct RefundPreview {
     pub back: Points,
     /// Points that lapse as they come back.
     pub lapses: Points,
+    /// Points that the purchase earned, and that go back to the street.
+    pub reward: Points,
 }
 
 fn merge(lots: &mut Vec<Lot>, lot: Lot) {

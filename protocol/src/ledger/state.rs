@@ -256,8 +256,10 @@ macro_rules! sections {
             // Conversions, payments, life of an account.
 
             // Street cards.
+            , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards
 
             // Vouchers.
+            , voucher_kinds, voucher_stock, voucher_issues, vouchers, voucher_buyers, redemptions
 
             // Printed tickets.
             , tickets, ticket_receipts, ticket_rules, ticket_stocks
@@ -269,6 +271,7 @@ macro_rules! sections {
             , days_off, payout_terms, runs, statements, budget_lines, banks
 
             // Moving in.
+            , imports, arriving
         }
     };
 }
@@ -305,6 +308,7 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    voucher_ends: Hashed::default(),
                     doubles_of: BTreeMap::new(),
                     ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
@@ -451,6 +455,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_voucher_ends();
         self.derive_doubles();
         self.derive_tickets();
         self.derive_orders();

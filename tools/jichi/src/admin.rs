@@ -1,5 +1,7 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+mod import;
+
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
@@ -56,6 +58,8 @@ enum What {
     // Payout.
 
     // Moving in.
+    /// Take over balances and history of a former system. 残高と履歴の移入
+    Import(import::ImportArgs),
 }
 
 /// Runs it. Exit codes: 0 ok, 1 the node refused, 2 usage, 3 cannot reach or read.
@@ -82,6 +86,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Payout.
 
         // Moving in.
+        What::Import(args) => import::run(args),
     };
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),

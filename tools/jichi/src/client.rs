@@ -186,6 +186,18 @@ impl Client {
         reply(request.send(body.to_string()))
     }
 
+    /// GETs a path with these headers, as they are.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub fn get_with(&self, path: &str, headers: &[(String, String)]) -> anyhow::Result<Reply> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        reply(request.call())
+    }
+
     /// POSTs JSON with these headers, as they are.
     ///
     /// # Errors

@@ -12,4 +12,5 @@ mod demo;
 pub mod directory;
 mod out;
 pub mod publish;
+pub mod site;
 pub mod world;

@@ -1,9 +1,15 @@
 //! The words of the ledger's refusals, in both languages.
 
+// Street cards.
+mod street;
+
+// Vouchers.
+mod voucher;
 mod grants;
 // Printed tickets.
 mod ticket;
 mod payout;
+mod import;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -19,9 +25,9 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Conversions, payments, life of an account.
 
     // Street cards.
-
+    street::STREET,
     // Vouchers.
-
+    voucher::VOUCHERS,
     // Printed tickets.
     ticket::TICKET,
     // Orders and pledges.
@@ -29,6 +35,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Payout.
     payout::PAYOUT,
     // Moving in.
+    import::IMPORT,
 ];
 
 const FOUNDATION: &[Words] = &[

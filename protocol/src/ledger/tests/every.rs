@@ -1,9 +1,12 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod street;
+mod voucher;
 mod grants;
 // Printed tickets.
 mod tickets;
 mod payout;
+mod import;
 mod orders;
 
 use alloc::{vec, vec::Vec};
@@ -43,13 +46,14 @@ struct Maker<'a> {
     pair: &'a Pair,
     time: Time,
     made: Vec<Delivery>,
-    count: u8,
+    count: u16,
 }
 
 impl Maker<'_> {
     fn key(&mut self) -> ClientKey {
         self.count += 1;
-        ClientKey::of(self.time, [0, 0, 0xff, 0, 0, 0, 0, 0, 0, self.count])
+        let [high, low] = self.count.to_be_bytes();
+        ClientKey::of(self.time, [0, 0, 0xff, 0, 0, 0, 0, 0, high, low])
     }
 
     fn add(&mut self, command: Command) {
@@ -263,9 +267,12 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.street(account);
+    maker.vouchers(account);
     maker.persons_and_codes(account);
     maker.tickets();
     maker.payouts();
     maker.orders(account);
+    maker.import(account);
     maker.made
 }

@@ -1,10 +1,13 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod street;
 mod grants;
 mod payout;
+mod import;
 mod orders;
 mod till;
+mod voucher;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
@@ -360,6 +363,14 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::CampaignClosed
         | Refusal::CampaignFailed
         | Refusal::NotCaptured => "capture",
+        Refusal::UnknownImport
+        | Refusal::ImportClosed
+        | Refusal::ImportOpen
+        | Refusal::AlreadyImported { .. }
+        | Refusal::ImportPlace { .. }
+        | Refusal::OverDeclared { .. }
+        | Refusal::ImportTotals { .. }
+        | Refusal::ImportDate => "import",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -367,6 +378,41 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        // Street cards.
+        Refusal::UnknownScheme
+        | Refusal::UnknownDesk
+        | Refusal::NoCardLeft
+        | Refusal::StreetCardTaken => "street card",
+        Refusal::SchemeNotRunning
+        | Refusal::UnknownStreetCard
+        | Refusal::StreetCardBlocked
+        | Refusal::NoCharges
+        | Refusal::BelowCharge { .. }
+        | Refusal::OverCharge { .. }
+        | Refusal::OverDayCharge { .. }
+        | Refusal::NotChargeable { .. }
+        | Refusal::ChargeFailed => "charge",
+        Refusal::UnknownCharge | Refusal::ChargeConfirmed => "charge answer",
+        Refusal::NoRewards | Refusal::AccountNeeded | Refusal::NothingEarned => "reward",
+        Refusal::UnknownReward | Refusal::RewardReturned => "reward return",
+        // Vouchers.
+        Refusal::UnknownVoucherKind
+        | Refusal::VoucherNotSold
+        | Refusal::VoucherStockShort { .. }
+        | Refusal::OverVoucherLimit { .. }
+        | Refusal::VoucherIssueVoided => "vouchers",
+        Refusal::SerialsTaken => "voucher stock",
+        Refusal::UnknownVoucher { .. }
+        | Refusal::VoucherNotTakenHere
+        | Refusal::VoucherRedeemed { .. }
+        | Refusal::VoucherVoided { .. }
+        | Refusal::VoucherLost { .. }
+        | Refusal::VoucherExpired { .. } => "redemption",
+        Refusal::UnknownVoucherIssue | Refusal::CashPremium => "voucher void",
+        Refusal::VoucherReissued { .. } => "reissue",
+        Refusal::UnknownRedemption | Refusal::RedemptionVoided | Refusal::NotYourRedemption => {
+            "redemption void"
+        }
         // Programmes and grants.
         Refusal::AttributesUnknown
         | Refusal::TooYoung { .. }
@@ -490,6 +536,12 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "unknown_hold not_your_hold no_points not_captured campaign_open hold_over hold_over \
              campaign_closed campaign_failed over_hold hold_captured",
         ),
+        (
+            "import",
+            import::import(),
+            "no_points unknown_import import_open already_imported import_place over_declared \
+             import_date import_totals import_closed",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",
@@ -520,6 +572,10 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              not_well_formed",
         ),
     ]
+    .into_iter()
+    .chain(street::ladders())
+    .chain(voucher::ladders())
+    .collect()
 }
 
 #[test]

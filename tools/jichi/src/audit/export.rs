@@ -162,10 +162,12 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
+                JobKind::VoucherLapse => "voucher_lapse",
                 // Printed tickets.
                 JobKind::TicketLapse => "ticket_lapse",
                 JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
+                JobKind::TakeOver => "take_over",
             };
             format!("job:{kind}:{date}")
         }

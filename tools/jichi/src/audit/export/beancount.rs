@@ -92,6 +92,7 @@ const fn lapsed_name(kind: LapsedKind) -> &'static str {
         LapsedKind::Administrative => "Administrative",
         LapsedKind::Reward => "Reward",
         LapsedKind::Converted => "Converted",
+        LapsedKind::Voucher => "Voucher",
     }
 }
 

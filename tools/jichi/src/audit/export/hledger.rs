@@ -93,5 +93,6 @@ const fn lapsed_name(kind: LapsedKind) -> &'static str {
         LapsedKind::Administrative => "administrative",
         LapsedKind::Reward => "reward",
         LapsedKind::Converted => "converted",
+        LapsedKind::Voucher => "voucher",
     }
 }
