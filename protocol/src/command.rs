@@ -1,6 +1,7 @@
 //! Commands: what may be asked of the ledger. Each has a part that a shop or peer may see and a
 //! part that only holder and auditor see (architecture, What an entry is).
 
+mod bulk;
 mod fact;
 mod payout;
 mod import;
@@ -16,6 +17,10 @@ mod voucher;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+pub use bulk::{
+    BulkClosing, BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, BulkSweep,
+    GroupPerson, GroupPrivate, GroupShared, SlipClaim, SlipLine, SlipLines, SlipReissue,
+};
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
     MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
@@ -278,6 +283,24 @@ commands! {
     34 GrantByCode(CodeShared, CodePrivate): Node of |_, own| own.account,
 
     // Bulk grants, claim slips, group applications: 40 to 49.
+    /// A file of grants or claim slips is opened, and its sum reserved.
+    40 OpenBulk(BulkOpening, ByOfficer): Node,
+    /// Lines of an open file, pending until it is committed.
+    41 AddBulkLines(BulkSlice, BulkLines): Node,
+    /// A file is committed or cancelled.
+    42 CloseBulk(BulkClosing, ByOfficer): Node,
+    /// A slice of a file that ended is moved to where it belongs.
+    43 SweepBulk(DayTurn, BulkSweep): Rule,
+    /// Claim slips of an open file, good from its commit on.
+    44 AddSlips(BulkSlice, SlipLines): Node,
+    /// A claim slip is claimed.
+    45 ClaimSlip(Nothing, SlipClaim): Node of |_, own| own.account,
+    /// A claim slip gets a new code.
+    46 ReissueSlip(Nothing, SlipReissue): Node,
+    /// A slice of slips that nobody claimed goes back to the budget.
+    47 ReturnSlips(DayTurn, BulkSweep): Rule,
+    /// A group's application is approved: its grants, in one go.
+    48 GrantGroup(GroupShared, GroupPrivate): Node,
 
     // Conversions, payments, life of an account: 50 to 64.
 

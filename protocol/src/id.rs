@@ -249,8 +249,16 @@ bytes_id!(
     GrantKey, 16
 );
 bytes_id!(
-    /// A file of bulk grants. Equals the operation key that opened it.
+    /// A file of bulk grants or claim slips. Equals the operation key under which it was uploaded.
     BulkId, 16
+);
+bytes_id!(
+    /// A claim slip (受取コード付き通知書). A pseudonym: the vault alone knows whose it is.
+    SlipId, 16
+);
+bytes_id!(
+    /// A group's application. Equals the operation key under which it was drafted.
+    ApplicationId, 16
 );
 bytes_id!(
     /// An order's or a pledge's hold. Equals the operation key that made it.

@@ -173,7 +173,12 @@ pub enum JobKind {
     #[n(3)]
     StateHash,
     // Bulk grants, claim slips, group applications: 10 to 14.
-
+    /// Moves a slice of a file that ended.
+    #[n(10)]
+    BulkSweep,
+    /// Gives slips that nobody claimed back to the budget.
+    #[n(11)]
+    SlipReturn,
     // Vouchers: 15 to 19.
     /// Lapses vouchers that nobody redeemed.
     #[n(15)]

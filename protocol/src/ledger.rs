@@ -21,6 +21,9 @@ mod code;
 mod person;
 
 // Bulk grants, claim slips, group applications.
+mod bulk;
+mod group;
+mod slip;
 
 // Conversions, payments, life of an account.
 
@@ -53,11 +56,13 @@ use alloc::{
 };
 
 pub use books::Trial;
+pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};
 pub use campaign::Campaign;
 pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
 pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use group::GROUP_PERSONS_MAX;
 pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payout::NextRun;
@@ -66,6 +71,7 @@ pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
 pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
+pub use slip::{Slip, SlipState};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
     Walked,
@@ -146,6 +152,13 @@ pub struct Ledger {
     walked: Hashed<AccountId, Walked>,
 
     // Bulk grants, claim slips, group applications.
+    /// Files, open and ended.
+    bulks: bulk::Files,
+    /// What lines of a file hold ready for an account; the points stand in `bulk(file)`.
+    pending: bulk::AllPending,
+    slips: slip::Slips,
+    /// Groups' applications that were approved, by the entry that granted them.
+    applications: group::Approved,
 
     // Conversions, payments, life of an account.
 
@@ -208,6 +221,12 @@ pub struct Ledger {
     /// Which transfer a message answers.
     answers: BTreeMap<(TownId, ChannelNumber), TransferId>,
     // Derived, by area.
+    /// The accounts for which a file holds something ready.
+    pending_of: bulk::PendingOf,
+    /// The slips of a file that nobody claimed yet.
+    slips_of: slip::SlipsOf,
+    /// The slip of each code that was ever issued.
+    slip_codes: slip::SlipCodes,
     /// Vouchers that are not redeemed, by the last day on which they can be.
     voucher_ends: Hashed<(BusinessDate, VoucherId), ()>,
     /// The doubles of a person's first account.
@@ -348,6 +367,9 @@ impl Ledger {
         if submission.command.needs_two_officers() {
             return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });
         }
+        if let Some(above) = self.above_one_officer(&submission.command) {
+            return Err(Refusal::SecondOfficerNeeded { above });
+        }
         self.plan_command(time, &submission.command)
     }
 
@@ -389,7 +411,15 @@ impl Ledger {
             Command::SetGrantCode(code, _) => self.plan_grant_code(code),
             Command::GrantByCode(shared, private) => self.plan_code(shared, private),
             // Bulk grants, claim slips, group applications.
-
+            Command::OpenBulk(opening, _) => self.plan_open_bulk(opening),
+            Command::AddBulkLines(slice, lines) => self.plan_bulk_lines(slice, lines),
+            Command::CloseBulk(closing, _) => self.plan_close_bulk(closing),
+            Command::SweepBulk(_, sweep) => self.plan_bulk_sweep(sweep),
+            Command::AddSlips(slice, lines) => self.plan_slips(slice, lines),
+            Command::ClaimSlip(_, claim) => self.plan_claim(claim),
+            Command::ReissueSlip(_, reissue) => self.plan_slip_reissue(reissue),
+            Command::ReturnSlips(_, sweep) => self.plan_slip_return(sweep),
+            Command::GrantGroup(shared, private) => self.plan_group(shared, private),
             // Conversions, payments, life of an account.
 
             // Street cards.
@@ -541,6 +571,15 @@ impl Ledger {
             Command::GrantByCode(shared, own) => self.apply_code(entry.index, shared, own)?,
 
             // Bulk grants, claim slips, group applications.
+            Command::OpenBulk(opening, _) => self.apply_open_bulk(entry.index, opening)?,
+            Command::AddBulkLines(at, own) => self.apply_bulk_lines(entry.index, at, own)?,
+            Command::CloseBulk(closing, _) => self.apply_close_bulk(closing)?,
+            Command::SweepBulk(_, sweep) => self.apply_bulk_sweep(sweep)?,
+            Command::AddSlips(slice, lines) => self.apply_slips(slice, lines)?,
+            Command::ClaimSlip(_, claim) => self.apply_claim(entry.index, claim)?,
+            Command::ReissueSlip(_, reissue) => self.apply_slip_reissue(reissue)?,
+            Command::ReturnSlips(_, sweep) => self.apply_slip_return(sweep)?,
+            Command::GrantGroup(shared, own) => self.apply_group(entry.index, shared, own)?,
 
             // Conversions, payments, life of an account.
 

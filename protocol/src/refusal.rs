@@ -192,6 +192,34 @@ refusals! {
     73 CodeFull final "code_full",
 
     // Bulk grants, claim slips, group applications: 80 to 99.
+    /// No such file.
+    80 UnknownBulk retry "unknown_bulk",
+    /// The file was committed or cancelled.
+    81 BulkClosed final "bulk_closed",
+    /// The file is granted in another way.
+    82 WrongBulkMode retry "wrong_bulk_mode",
+    /// These lines are not the next ones of the file.
+    83 BulkOutOfOrder { 0 next: u32 } retry "bulk_out_of_order",
+    /// More than the file was opened with.
+    84 OverBulk { 0 left: Points } final "over_bulk",
+    /// A line was refused, for the reason of this number; with it the whole of what was sent.
+    85 LineRefused { 0 line: u32, 1 number: u16 } final "line_refused",
+    /// The file has fewer lines or points than it was opened with.
+    86 BulkIncomplete { 0 lines: u32, 1 count: u32 } final "bulk_incomplete",
+    /// Slips can be claimed until the programme's last day at the latest.
+    87 SlipEndDate { 0 last: BusinessDate } final "slip_end_date",
+    /// No slip has this code.
+    88 UnknownSlip retry "unknown_slip",
+    /// The slip was issued again; this code is good no more.
+    89 SlipReissued final "slip_reissued",
+    /// The slip was claimed.
+    90 SlipClaimed { 0 first: EntryIndex } final "slip_claimed",
+    /// The last day to claim the slip is over.
+    91 SlipOver { 0 last: BusinessDate } final "slip_over",
+    /// The slip's file is not committed.
+    92 SlipNotIssued final "slip_not_issued",
+    /// Who sent an application does not check or approve it, and two officers are two.
+    93 OwnApplication retry "own_application",
 
     // Conversions, payments, life of an account: 100 to 119.
 

@@ -126,7 +126,32 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::UnknownCode
         | Refusal::CodeFull => None,
         // Bulk grants, claim slips, group applications.
-
+        Refusal::LineRefused { line, number } => {
+            let why = Refusal::CODES.iter().find(|(_, known)| known == number);
+            let why = why.and_then(|(code, _)| self::line(code));
+            let (ja, en) = why.map_or(("", ""), |why| (why.ja, why.en));
+            both(format!("{line}行目: {ja}"), format!("line {line}: {en}"))
+        }
+        Refusal::BulkOutOfOrder { next } => {
+            both(format!("次は{next}件の後"), format!("next: behind {next} lines"))
+        }
+        Refusal::OverBulk { left: points } => left(points.get()),
+        Refusal::BulkIncomplete { lines, count } => {
+            both(format!("{count}件中{lines}件"), format!("{lines} of {count} lines"))
+        }
+        Refusal::SlipEndDate { last } | Refusal::SlipOver { last } => {
+            both(format!("{last}まで"), format!("until {last}"))
+        }
+        Refusal::SlipClaimed { first } => {
+            both(format!("記録番号{first}"), format!("entry {first}"))
+        }
+        Refusal::UnknownBulk
+        | Refusal::BulkClosed
+        | Refusal::WrongBulkMode
+        | Refusal::UnknownSlip
+        | Refusal::SlipReissued
+        | Refusal::SlipNotIssued
+        | Refusal::OwnApplication => None,
         // Conversions, payments, life of an account.
 
         // Street cards.

@@ -208,6 +208,7 @@ impl Writer {
         checked: &Checked,
         batch: &mut Batch,
     ) -> Result<Released, Halted> {
+        self.arrive(ledger, checked, batch)?;
         let time = self.wall.max(ledger.meta().last);
         match ledger.decide(time, checked) {
             Decided::Again(first) => Ok(Released::Entry(first)),
@@ -215,6 +216,20 @@ impl Writer {
             Decided::Rejected(refusal) => Ok(Released::Rejected(refusal)),
             Decided::Entry(draft) => self.make(ledger, draft, batch),
         }
+    }
+
+    /// What a committed file holds ready for an account is moved before the account is used, so
+    /// that all of the file is good from its commit on.
+    fn arrive(
+        &mut self,
+        ledger: &mut Ledger,
+        checked: &Checked,
+        batch: &mut Batch,
+    ) -> Result<(), Halted> {
+        let Some(account) = checked.submission().command.account() else { return Ok(()) };
+        let Some((kind, command)) = ledger.arriving(&account) else { return Ok(()) };
+        let key = OperationKey::Job { kind, date: ledger.day() };
+        self.job(ledger, batch, Some(key), command)
     }
 
     fn make(

@@ -155,6 +155,7 @@ impl Ledger {
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
             (_, HolderState::Closed)
                 if !holder.lots.is_empty()
+                    || self.has_pending(&change.account)
                     || self.conversions_of(&change.account).next().is_some() =>
             {
                 Err(Refusal::NotWellFormed)

@@ -35,7 +35,6 @@ pub(super) enum Budget {
     /// In what is left of the programme's ceiling.
     Left,
     /// Reserved already, by a file or a claim slip.
-    #[expect(dead_code, reason = "files and claim slips reserve")]
     Reserved,
 }
 
@@ -44,7 +43,7 @@ pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Gra
     key_of(programme, &private.account, &private.activity)
 }
 
-fn key_of(programme: ProgrammeId, account: &AccountId, activity: &Digest) -> GrantKey {
+pub(super) fn key_of(programme: ProgrammeId, account: &AccountId, activity: &Digest) -> GrantKey {
     let key = [&programme.0.to_be_bytes()[..], &account.0, &activity.0];
     GrantKey::derived("jichi/grant/v1", &key.concat())
 }

@@ -11,7 +11,8 @@ impl Ledger {
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
         let due: [Option<(JobKind, Command)>; _] = [
             // Bulk grants, claim slips, group applications.
-
+            self.bulk_sweep_due(),
+            self.slip_return_due(),
             // Vouchers.
             self.voucher_lapse_due(),
             // Printed tickets.

@@ -14,7 +14,7 @@ impl Ledger {
     /// mistake, not the second one.
     pub(super) fn plan_propose(&self, time: Time, proposed: &Proposed) -> Result<Plan, Refusal> {
         let command = proposed.command().map_err(|_| Refusal::NotWellFormed)?;
-        if !command.needs_two_officers() {
+        if !command.needs_two_officers() && self.above_one_officer(&command).is_none() {
             return Err(Refusal::NotWellFormed);
         }
         self.plan_command(time, &command).map(|_| Plan::FACT)

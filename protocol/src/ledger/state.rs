@@ -252,6 +252,7 @@ macro_rules! sections {
             persons, grant_codes, walked
 
             // Bulk grants, claim slips, group applications.
+            , bulks, pending, slips, applications
 
             // Conversions, payments, life of an account.
 
@@ -308,6 +309,9 @@ impl Ledger {
                     due: BTreeSet::new(),
                     answers: BTreeMap::new(),
                     // Derived, by area.
+                    pending_of: BTreeMap::new(),
+                    slips_of: BTreeMap::new(),
+                    slip_codes: BTreeMap::new(),
                     voucher_ends: Hashed::default(),
                     doubles_of: BTreeMap::new(),
                     ticket_index: TicketIndex::default(),
@@ -455,6 +459,7 @@ impl Ledger {
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         self.answers = self.incoming.iter().map(answer).collect();
         // Derived, by area.
+        self.derive_bulk();
         self.derive_voucher_ends();
         self.derive_doubles();
         self.derive_tickets();

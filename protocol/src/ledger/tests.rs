@@ -2,6 +2,7 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
+mod bulk;
 mod corners;
 pub(crate) mod desk;
 mod every;
@@ -16,6 +17,7 @@ pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod shadow;
 mod street;
 mod tickets;
 mod transfers;

@@ -1,5 +1,6 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod bulk;
 // Street cards.
 mod street;
 
@@ -21,7 +22,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Programmes and grants.
     grants::GRANTS,
     // Bulk grants, claim slips, group applications.
-
+    bulk::BULK,
     // Conversions, payments, life of an account.
 
     // Street cards.

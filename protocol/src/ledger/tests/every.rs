@@ -1,5 +1,6 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod bulk;
 mod street;
 mod voucher;
 mod grants;
@@ -19,6 +20,7 @@ use crate::{
     codec,
     command::*,
     date::Time,
+    digest::Digest,
     envelope::{Envelope, Purpose},
     id::*,
     intent::{ConversionStatement, RefundIntent, VoidIntent},
@@ -267,6 +269,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.jobs(second);
+    maker.bulk(account);
     maker.street(account);
     maker.vouchers(account);
     maker.persons_and_codes(account);

@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod bulk;
 mod street;
 mod grants;
 mod payout;
@@ -378,6 +379,20 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        Refusal::SlipEndDate { .. } => "open bulk",
+        Refusal::UnknownBulk
+        | Refusal::BulkClosed
+        | Refusal::WrongBulkMode
+        | Refusal::BulkOutOfOrder { .. }
+        | Refusal::OverBulk { .. }
+        | Refusal::LineRefused { .. }
+        | Refusal::BulkIncomplete { .. } => "bulk lines",
+        Refusal::UnknownSlip
+        | Refusal::SlipReissued
+        | Refusal::SlipClaimed { .. }
+        | Refusal::SlipOver { .. }
+        | Refusal::SlipNotIssued => "slip",
+        Refusal::OwnApplication => "group",
         // Street cards.
         Refusal::UnknownScheme
         | Refusal::UnknownDesk
@@ -548,6 +563,31 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        (
+            "open bulk",
+            bulk::open_bulk(),
+            "unknown_programme exists no_points programme_not_running slip_end_date \
+             budget_exhausted second_officer_needed",
+        ),
+        (
+            "bulk lines",
+            bulk::bulk_lines(),
+            "unknown_bulk bulk_closed bulk_out_of_order not_well_formed too_large_for_an_entry \
+             over_bulk wrong_bulk_mode line_refused unknown_bulk bulk_closed bulk_incomplete \
+             nothing_due",
+        ),
+        (
+            "slip",
+            bulk::slip(),
+            "unknown_slip bulk_out_of_order slip_not_issued unknown_slip exists slip_reissued \
+             unknown_account slip_claimed slip_claimed slip_over slip_over",
+        ),
+        (
+            "group",
+            bulk::group_application(),
+            "unknown_programme own_application wrong_rule wrong_rule not_well_formed \
+             second_officer_needed line_refused budget_exhausted exists",
         ),
         // Printed tickets.
         (

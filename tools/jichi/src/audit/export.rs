@@ -162,6 +162,8 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::Lapse => "lapse",
                 JobKind::Sweep => "sweep",
                 JobKind::StateHash => "state_hash",
+                JobKind::BulkSweep => "bulk_sweep",
+                JobKind::SlipReturn => "slip_return",
                 JobKind::VoucherLapse => "voucher_lapse",
                 // Printed tickets.
                 JobKind::TicketLapse => "ticket_lapse",

@@ -2,6 +2,7 @@
 
 mod cross;
 mod export;
+mod invariants;
 mod remote;
 
 use std::{
