@@ -1,122 +1,204 @@
-//! A map of a few keys, in one piece: millions of holders have one, and a tree for each would take
-//! ten times as much.
+//! Maps and lists that are small and many: every holder has some, and a tree or a list with room to
+//! spare for each would take several times the memory.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, marker::PhantomData, ops::Deref};
 use minicbor::{Decode, Encode};
 
-/// A map of a few keys, in order. Written as a CBOR map.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Few<K, V>(Vec<(K, V)>);
+use crate::codec;
+
+/// A map of few keys, kept as the bytes of its keys and values in order. Written as a CBOR map.
+pub struct Few<K, V> {
+    bytes: Option<Box<[u8]>>,
+    of: PhantomData<(K, V)>,
+}
+
+impl<K, V> Few<K, V> {
+    /// No key.
+    pub const EMPTY: Self = Self { bytes: None, of: PhantomData };
+}
 
 impl<K, V> Default for Few<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self::EMPTY
     }
 }
 
-/// The place of one key, with a value or not.
-#[derive(Debug)]
-pub struct Entry<'a, K, V> {
-    few: &'a mut Few<K, V>,
-    key: K,
+impl<K, V> Clone for Few<K, V> {
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes.clone(), of: PhantomData }
+    }
 }
 
-impl<K: Ord, V> Few<K, V> {
-    fn find(&self, key: &K) -> Result<usize, usize> {
-        self.0.binary_search_by(|(held, _)| held.cmp(key))
+impl<K, V> PartialEq for Few<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
     }
+}
 
-    /// The value of a key.
-    pub fn get(&self, key: &K) -> Option<&V> {
-        self.0.get(self.find(key).ok()?).map(|(_, value)| value)
-    }
+impl<K, V> Eq for Few<K, V> {}
 
-    /// The value of a key, to be changed.
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.find(key).ok()?;
-        self.0.get_mut(at).map(|(_, value)| value)
-    }
-
-    /// The place of a key.
-    pub const fn entry(&mut self, key: K) -> Entry<'_, K, V> {
-        Entry { few: self, key }
-    }
-
-    /// Sets the value of a key; the former one comes back.
-    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match self.find(&key) {
-            Ok(at) => self.0.get_mut(at).map(|(_, held)| core::mem::replace(held, value)),
-            Err(at) => {
-                self.0.reserve_exact(1);
-                self.0.insert(at, (key, value));
-                None
-            }
+impl<K, V> Few<K, V>
+where
+    K: Ord + Encode<()> + for<'b> Decode<'b, ()>,
+    V: Encode<()> + for<'b> Decode<'b, ()>,
+{
+    fn of(entries: &[(K, V)]) -> Self {
+        if entries.is_empty() {
+            return Self::EMPTY;
         }
-    }
-
-    /// Removes a key; its value comes back.
-    pub fn remove(&mut self, key: &K) -> Option<V> {
-        let at = self.find(key).ok()?;
-        let (_, value) = self.0.remove(at);
-        self.0.shrink_to_fit();
-        Some(value)
+        let mut bytes = Vec::new();
+        for (key, value) in entries {
+            codec::encode_into(key, &mut bytes);
+            codec::encode_into(value, &mut bytes);
+        }
+        Self { bytes: Some(bytes.into_boxed_slice()), of: PhantomData }
     }
 
     /// Keys and values in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.0.iter().map(|(key, value)| (key, value))
+    #[must_use]
+    pub fn entries(&self) -> Vec<(K, V)> {
+        let Some(bytes) = &self.bytes else { return Vec::new() };
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let mut entries = Vec::new();
+        while decoder.position() < bytes.len() {
+            let (Ok(key), Ok(value)) = (decoder.decode(), decoder.decode()) else {
+                unreachable!("only `of` makes these bytes")
+            };
+            entries.push((key, value));
+        }
+        entries
     }
 
-    /// Whether there is no value.
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.entries().into_iter().find(|(held, _)| held == key).map(|(_, value)| value)
     }
-}
 
-impl<'a, K: Ord, V: Default> Entry<'a, K, V> {
-    /// The value, made if there is none.
-    pub fn or_default(self) -> &'a mut V {
-        let at = match self.few.find(&self.key) {
-            Ok(at) => at,
-            Err(at) => {
-                self.few.0.reserve_exact(1);
-                self.few.0.insert(at, (self.key, V::default()));
-                at
+    /// Sets the value of a key.
+    pub fn set(&mut self, key: K, value: V) {
+        let mut entries = self.entries();
+        match entries.binary_search_by(|(held, _)| held.cmp(&key)) {
+            Ok(at) => {
+                if let Some((_, held)) = entries.get_mut(at) {
+                    *held = value;
+                }
             }
-        };
-        let Some((_, value)) = self.few.0.get_mut(at) else {
-            unreachable!("found or put in just above")
-        };
-        value
+            Err(at) => entries.insert(at, (key, value)),
+        }
+        *self = Self::of(&entries);
+    }
+
+    /// Removes a key.
+    pub fn remove(&mut self, key: &K) {
+        let mut entries = self.entries();
+        entries.retain(|(held, _)| held != key);
+        *self = Self::of(&entries);
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_none()
     }
 }
 
-impl<K: Encode<C>, V: Encode<C>, C> Encode<C> for Few<K, V> {
+impl<K, V> fmt::Debug for Few<K, V>
+where
+    K: Ord + Encode<()> + for<'b> Decode<'b, ()> + fmt::Debug,
+    V: Encode<()> + for<'b> Decode<'b, ()> + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.entries()).finish()
+    }
+}
+
+impl<K, V, C> Encode<C> for Few<K, V>
+where
+    K: Ord + Encode<()> + for<'b> Decode<'b, ()>,
+    V: Encode<()> + for<'b> Decode<'b, ()>,
+{
     fn encode<W: minicbor::encode::Write>(
         &self,
         e: &mut minicbor::Encoder<W>,
-        ctx: &mut C,
+        _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.map(self.0.len() as u64)?;
-        for (key, value) in &self.0 {
-            e.encode_with(key, ctx)?.encode_with(value, ctx)?;
+        let entries = self.entries();
+        e.map(entries.len() as u64)?;
+        for (key, value) in &entries {
+            e.encode(key)?.encode(value)?;
         }
         Ok(())
     }
 }
 
-impl<'b, K: Ord + Decode<'b, C>, V: Decode<'b, C>, C> Decode<'b, C> for Few<K, V> {
-    fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
+impl<'b, K, V, C> Decode<'b, C> for Few<K, V>
+where
+    K: Ord + Encode<()> + for<'d> Decode<'d, ()>,
+    V: Encode<()> + for<'d> Decode<'d, ()>,
+{
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let len = d.map()?.ok_or_else(|| minicbor::decode::Error::message("a map of no length"))?;
-        let mut few = Self::default();
+        let mut entries: Vec<(K, V)> = Vec::new();
         for _ in 0..len {
-            let (key, value) = (d.decode_with(ctx)?, d.decode_with(ctx)?);
-            if few.0.last().is_some_and(|(last, _)| *last >= key) {
+            let (key, value) = (d.decode_with(&mut ())?, d.decode_with(&mut ())?);
+            if entries.last().is_some_and(|(last, _)| *last >= key) {
                 return Err(minicbor::decode::Error::message("keys out of order"));
             }
-            few.0.reserve_exact(1);
-            few.0.push((key, value));
+            entries.push((key, value));
         }
-        Ok(few)
+        Ok(Self::of(&entries))
     }
 }
+
+/// A list that is mostly empty, and takes one word then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seldom<T>(
+    #[expect(clippy::box_collection, reason = "a list in place would take three words")]
+    Option<Box<Vec<T>>>,
+);
+
+impl<T> Seldom<T> {
+    /// Nothing.
+    pub const EMPTY: Self = Self(None);
+
+    /// Changes the list.
+    pub fn change<R>(&mut self, change: impl FnOnce(&mut Vec<T>) -> R) -> R {
+        let mut list = self.0.take().unwrap_or_default();
+        let changed = change(&mut list);
+        if !list.is_empty() {
+            list.shrink_to_fit();
+            self.0 = Some(list);
+        }
+        changed
+    }
+}
+
+impl<T> Deref for Seldom<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<T: Encode<C>, C> Encode<C> for Seldom<T> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.encode_with(&**self, ctx)?.ok()
+    }
+}
+
+impl<'b, T: Decode<'b, C>, C> Decode<'b, C> for Seldom<T> {
+    fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let list: Vec<T> = d.decode_with(ctx)?;
+        Ok(Self((!list.is_empty()).then(|| Box::new(list))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

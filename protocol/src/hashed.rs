@@ -16,8 +16,9 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     id::{
-        AccountId, CodeId, ConversionId, DeskId, Handle, MerchantId, ProgrammeId, ProposalId,
-        RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId, VoucherKindId,
+        AccountId, CodeId, ConversionId, DeskId, GrantKey, Handle, MerchantId, ProgrammeId,
+        ProposalId, RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId,
+        VoucherKindId,
     },
 };
 use node::Node;
@@ -28,6 +29,10 @@ pub trait Bucketed: Ord + Copy + Encode<()> {
     /// The place: never less for a greater key. Keys of one place stay in one bucket, however many
     /// they are, so only what is few may share a place.
     fn place(&self) -> u128;
+
+    /// Keys in a bucket at most, those of one place apart. A change hashes its bucket again, so it
+    /// is small; each bucket costs about 200 bytes, so it is not smaller.
+    const IN_A_BUCKET: usize = 32;
 }
 
 /// A map that knows the hash of its content.
@@ -138,10 +143,16 @@ impl<K: Bucketed, V: Clone> Hashed<K, V> {
 
     /// Removes the keys below `bound`, which must be the first of the map's order.
     pub fn remove_below(&mut self, bound: &K) {
-        while let Some(first) = self.root.as_deref().and_then(Node::first_key)
-            && first < *bound
-        {
-            self.remove(&first);
+        self.remove_some_below(bound, usize::MAX);
+    }
+
+    /// Removes the first keys, so many at most, as far as they are below `bound`.
+    pub fn remove_some_below(&mut self, bound: &K, at_most: usize) {
+        for _ in 0..at_most {
+            match self.root.as_deref().and_then(Node::first_key) {
+                Some(first) if first < *bound => self.remove(&first),
+                Some(_) | None => return,
+            };
         }
     }
 }
@@ -315,12 +326,24 @@ macro_rules! bucketed_as_one {
 
 bucketed_as_one!(TownId, Account, CatalogueVersion);
 
+impl Bucketed for GrantKey {
+    fn place(&self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
+    // Once written, never changed, and quickly hashed.
+    const IN_A_BUCKET: usize = 64;
+}
+
 impl Bucketed for (BusinessDate, AccountId) {
     fn place(&self) -> u128 {
         let (day, account) = self;
         // A day needs 22 bits: what is left of the account's place stands behind it.
         u128::from(day.day_number()) << 96 | account.place() >> 32
     }
+
+    // Never hashed.
+    const IN_A_BUCKET: usize = 64;
 }
 
 #[cfg(test)]

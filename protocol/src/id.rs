@@ -244,6 +244,11 @@ bytes_id!(
 );
 
 bytes_id!(
+    /// The natural key of a grant: a hash of programme, recipient and activity. 128 bits of it are
+    /// kept, since a town keeps millions for ever, and who finds two of one kind gets one grant.
+    GrantKey, 16
+);
+bytes_id!(
     /// A file of bulk grants or claim slips. Equals the operation key under which it was uploaded.
     BulkId, 16
 );

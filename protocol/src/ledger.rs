@@ -54,7 +54,10 @@ mod payout;
 // Moving in.
 mod import;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 
 pub use books::Trial;
 pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};
@@ -76,8 +79,8 @@ pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use slip::{Slip, SlipState};
 pub use state::{
-    Balance, Conversion, Converted, Frozen, Grants, Holder, KeyUse, Meta, Payment, PaymentState,
-    Proposal, Walked,
+    Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
+    Walked,
 };
 pub use street::{CardStock, StreetCard};
 pub use voucher::{Bought, IssueState, Premium, Voucher, VoucherIssue, VoucherState};
@@ -96,9 +99,9 @@ use crate::{
     envelope::Unsigned,
     hashed::Hashed,
     id::{
-        AccountId, ChannelNumber, ChargeId, CodeId, ConversionId, DeskId, EntryIndex, Handle,
-        HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId, SiteId,
-        StreetCardId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
+        AccountId, ChannelNumber, ChargeId, CodeId, ConversionId, DeskId, EntryIndex, GrantKey,
+        Handle, HoldId, MerchantId, PaymentId, ProgrammeId, ProposalId, RedemptionId, SchemeId,
+        SiteId, StreetCardId, TerminalId, TicketNumber, TicketReceiptNumber, TownId, TransferId,
         VoucherIssueId, VoucherKindId,
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
@@ -125,9 +128,7 @@ pub struct Ledger {
     terminals: Hashed<TerminalId, TerminalSetting>,
     programmes: Hashed<ProgrammeId, Programme>,
     /// By natural key.
-    granted: Hashed<Digest, EntryIndex>,
-    /// What a person was granted, by programme and fiscal year.
-    grants: Hashed<AccountId, Grants>,
+    granted: Hashed<GrantKey, EntryIndex>,
     proposals: Hashed<ProposalId, Proposal>,
     payments: Hashed<PaymentId, Payment>,
     /// By SHA-256 of company and link.
@@ -521,6 +522,7 @@ impl Ledger {
             self.apply_command(entry, &entry.submission.command, effect)?;
         }
         self.remember_key(entry);
+        self.forget(entry.time);
         self.meta.next = entry.index.next();
         self.meta.last = entry.time;
         Ok(())
@@ -558,7 +560,7 @@ impl Ledger {
             }
             Command::SetPreset(_, setting) => {
                 self.holders.get_mut(&setting.account).ok_or(Broken::Unknown)?.preset =
-                    Some(setting.preset);
+                    Some(Box::new(setting.preset));
             }
             Command::IssueHandle(_, issue) => {
                 self.handles.insert(issue.handle, (issue.town, issue.account));
@@ -766,8 +768,6 @@ impl Ledger {
             )
             | None => {}
         }
-        let window = Time(entry.time.0.saturating_sub(WINDOW_BACK_MS));
-        self.client_keys.remove_below(&ClientKey::floor(window));
     }
 }
 

@@ -1,9 +1,12 @@
 //! The committer: makes one batch durable after the other, and then lets go what rests on it.
 
 use std::{
-    fs,
     io::ErrorKind,
-    sync::{Arc, PoisonError, atomic::Ordering, mpsc::Receiver},
+    sync::{
+        Arc, PoisonError,
+        atomic::Ordering,
+        mpsc::{Receiver, SyncSender},
+    },
     thread,
     time::Duration,
 };
@@ -13,14 +16,13 @@ use tokio::sync::broadcast;
 
 use super::{
     Answer, Committed, Durable, Halted, NotTaken, Shared,
+    snapshot::Snapshot,
     writer::{Batch, Made, Release, Released},
 };
 use crate::journal::{Journal, damage::AppendError};
 
 /// How long the committer waits before it tries a full disk again.
 const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);
-/// How many snapshots are kept.
-const SNAPSHOTS_KEPT: usize = 2;
 
 /// The committer's own state.
 #[derive(Debug)]
@@ -28,7 +30,8 @@ pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     pub(super) journal: Journal,
     pub(super) news: broadcast::Sender<Durable>,
-    pub(super) snapshots: std::path::PathBuf,
+    /// To the thread that writes snapshots.
+    pub(super) keeper: SyncSender<Snapshot>,
 }
 
 impl Committer {
@@ -40,11 +43,10 @@ impl Committer {
             }
             self.publish(&batch)?;
             self.release(batch.releases, &batch.entries);
-            if let Some(snapshot) = &batch.snapshot
-                && let Err(error) = self.keep(snapshot)
+            if let Some(snapshot) = batch.snapshot
+                && self.keeper.try_send(snapshot).is_err()
             {
-                // A snapshot only makes the next start quicker.
-                tracing::warn!(%error, "no snapshot was written");
+                tracing::warn!("the last snapshot is still being written; this one is left out");
             }
         }
         self.journal.close().map_err(|_| Halted("the journal was not closed in order"))
@@ -144,15 +146,6 @@ impl Committer {
             // Who asked may have gone away; the key asks for the answer again.
             let _ = answer.send(answered);
         }
-    }
-
-    fn keep(&self, snapshot: &super::snapshot::Snapshot) -> std::io::Result<()> {
-        snapshot.write(&self.snapshots)?;
-        let mut files: Vec<_> =
-            fs::read_dir(&self.snapshots)?.flatten().map(|file| file.path()).collect();
-        files.sort();
-        let old = files.len().saturating_sub(SNAPSHOTS_KEPT);
-        files.iter().take(old).try_for_each(fs::remove_file)
     }
 }
 

@@ -3,17 +3,27 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, BufReader, BufWriter, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use jichi_protocol::{codec, digest::Digest, id::EntryIndex, ledger::Ledger, log::tree::Tree};
+use jichi_protocol::{
+    codec,
+    digest::Digest,
+    id::EntryIndex,
+    ledger::{Frozen, Ledger},
+    log::tree::Tree,
+};
 
-/// A state behind a `HashState` entry, as bytes.
+/// How many snapshots are kept.
+const SNAPSHOTS_KEPT: usize = 2;
+
+/// A state in front of a `HashState` entry. Taking it costs nothing: it shares with the ledger
+/// what does not change.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    next: EntryIndex,
-    bytes: Vec<u8>,
+    frozen: Frozen,
+    tree: Tree,
 }
 
 /// A snapshot that was read. Not yet compared with the journal.
@@ -28,27 +38,62 @@ pub(super) struct Found {
 impl Snapshot {
     /// The state as it stands.
     pub(super) fn take(ledger: &Ledger, tree: &Tree) -> Self {
-        let state = ledger.snapshot();
-        let tree = codec::encode(tree);
-        let mut bytes = Vec::with_capacity(state.len().saturating_add(tree.len()));
-        bytes.extend((tree.len() as u64).to_be_bytes());
-        bytes.extend(tree);
-        bytes.extend(state);
-        let Digest(hash) = Digest::of(&[&bytes]);
-        bytes.extend(hash);
-        Self { next: ledger.meta().next, bytes }
+        Self { frozen: ledger.freeze(), tree: tree.clone() }
     }
 
-    /// Writes it under its index.
+    /// Writes it under its index, part by part, and keeps the newest only.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
         fs::create_dir_all(dir)?;
-        let name = dir.join(format!("{:016}", self.next.0));
+        let name = dir.join(format!("{:016}", self.frozen.next().0));
         let unfinished = dir.join("unfinished");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&self.bytes)?;
-        file.sync_all()?;
+        let mut parts = Parts { file: BufWriter::new(File::create(&unfinished)?), chain: CHAIN };
+        parts.write(&codec::encode(&self.tree))?;
+        self.frozen.write_parts(&mut |part: &[u8]| parts.write(part))?;
+        parts.write(&[])?;
+        let mut file = parts.file;
+        file.write_all(&parts.chain.0)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         // A crash here leaves an unfinished file, which the next snapshot overwrites.
-        fs::rename(unfinished, name)
+        fs::rename(unfinished, name)?;
+        let old = list(dir).into_iter().skip(SNAPSHOTS_KEPT);
+        old.into_iter().try_for_each(fs::remove_file)
+    }
+}
+
+/// What the hash of a snapshot's parts begins with.
+const CHAIN: Digest = Digest([0; 32]);
+
+/// A file of parts, each behind its length; no other part is empty, so an empty one ends them, and
+/// the hash over all of them follows.
+struct Parts<F> {
+    file: F,
+    chain: Digest,
+}
+
+impl<F: io::Write> Parts<F> {
+    fn write(&mut self, part: &[u8]) -> io::Result<()> {
+        self.chain = Digest::of(&[&self.chain.0, part]);
+        self.file.write_all(&(part.len() as u64).to_be_bytes())?;
+        self.file.write_all(part)
+    }
+}
+
+impl<F: io::Read> Parts<F> {
+    /// The next part; none at the end, and none where the file is damaged.
+    fn read(&mut self) -> Option<Vec<u8>> {
+        let mut length = [0; 8];
+        self.file.read_exact(&mut length).ok()?;
+        let length = u64::from_be_bytes(length);
+        let mut part = Vec::new();
+        self.file.by_ref().take(length).read_to_end(&mut part).ok()?;
+        self.chain = Digest::of(&[&self.chain.0, &part]);
+        (part.len() as u64 == length && length > 0).then_some(part)
+    }
+
+    /// Whether the hash behind the last part is the one of all of them.
+    fn is_whole(&mut self) -> bool {
+        let mut hash = [0; 32];
+        self.file.read_exact(&mut hash).is_ok() && Digest(hash) == self.chain
     }
 }
 
@@ -66,15 +111,12 @@ pub(super) fn list(dir: &Path) -> Vec<PathBuf> {
 
 /// Reads a snapshot; none if it is damaged or of another form.
 pub(super) fn read(path: &Path) -> Option<Found> {
-    let bytes = fs::read(path).ok()?;
-    let (content, hash) = bytes.split_last_chunk::<32>()?;
-    if Digest::of(&[content]) != Digest(*hash) {
+    let mut parts = Parts { file: BufReader::new(File::open(path).ok()?), chain: CHAIN };
+    let tree = codec::decode(&parts.read()?).ok()?;
+    let ledger = Ledger::from_parts(&mut || parts.read()).ok()?;
+    if !parts.is_whole() {
         return None;
     }
-    let (length, rest) = content.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
-    let (tree, state) = rest.split_at_checked(length)?;
-    let ledger = Ledger::from_snapshot(state).ok()?;
     let next = ledger.meta().next;
-    Some(Found { ledger, tree: codec::decode(tree).ok()?, next })
+    Some(Found { ledger, tree, next })
 }

@@ -4,7 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, RwLock, atomic::Ordering, mpsc},
-    thread::JoinHandle,
+    thread::{Builder, JoinHandle},
 };
 
 use jichi_protocol::{
@@ -26,7 +26,12 @@ use jichi_protocol::{
 };
 use tokio::sync::{broadcast, watch};
 
-use super::{Engine, Flags, Shared, commit::Committer, snapshot, writer::Writer};
+use super::{
+    Engine, Flags, Shared,
+    commit::Committer,
+    snapshot::{self, Snapshot},
+    writer::Writer,
+};
 use crate::{
     clock::{self, ClockGuard, Monotonic, Reading},
     guard,
@@ -153,6 +158,7 @@ pub struct Running {
     pub engine: Engine,
     writer: JoinHandle<()>,
     committer: JoinHandle<()>,
+    keeper: JoinHandle<()>,
 }
 
 impl Running {
@@ -162,6 +168,8 @@ impl Running {
         // A thread that unwinds aborts the process, so both end in order or not at all.
         let _ = self.writer.join();
         let _ = self.committer.join();
+        // A snapshot that is not written only makes the next start longer.
+        let _ = self.keeper.join();
     }
 }
 
@@ -186,7 +194,9 @@ pub fn start(
     }
     let journal = opened.journal;
     let reader = journal.reader();
-    let restored = restore(stores, &reader)?;
+    let mut restored = restore(stores, &reader)?;
+    // So that the first batch finds little to hash.
+    restored.ledger.hash();
     let meta = restored.ledger.meta();
     if meta.log_key != keys.log.public() {
         return Err(StartError::OtherKey("log"));
@@ -227,15 +237,24 @@ pub fn start(
         // Every batch reads it anew.
         wall: Time(0),
     };
-    let committer = Committer {
-        shared: Arc::clone(&shared),
-        journal,
-        news: news.clone(),
-        snapshots: stores.snapshots.clone(),
-    };
+    let (snapshots, kept) = mpsc::sync_channel(1);
+    let committer =
+        Committer { shared: Arc::clone(&shared), journal, news: news.clone(), keeper: snapshots };
+    let dir = stores.snapshots.clone();
+    let keeper = Builder::new().name("snapshots".to_owned()).spawn(move || keep(&kept, &dir))?;
     let committer = guard::spawn("committer", move || committer.run(&batches))?;
     let writer = guard::spawn("writer", move || writer.run(&works, &out))?;
-    Ok(Running { engine: Engine { shared, queue, news }, writer, committer })
+    Ok(Running { engine: Engine { shared, queue, news }, writer, committer, keeper })
+}
+
+/// Writes the snapshots that come. The batch in front of each is durable already.
+fn keep(kept: &mpsc::Receiver<Snapshot>, dir: &Path) {
+    while let Ok(snapshot) = kept.recv() {
+        if let Err(error) = snapshot.write(dir) {
+            // A snapshot only makes the next start quicker.
+            tracing::warn!(%error, "no snapshot was written");
+        }
+    }
 }
 
 /// The state that the journal makes.

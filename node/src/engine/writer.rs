@@ -41,6 +41,9 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Entries behind the last state hash at which the next one is written.
 const HASH_EVERY: u64 = 8_192;
+/// Buckets of the state that may wait for the next state hash: what is more is hashed with the batch
+/// that changed it, so that no state hash takes long, however much lapsed.
+const UNHASHED_MAX: usize = 512;
 /// Entries behind the last snapshot at which the next one is taken.
 const SNAPSHOT_EVERY: u64 = 65_536;
 
@@ -178,6 +181,7 @@ impl Writer {
             bytes = new.fold(bytes, usize::saturating_add);
         }
         self.jobs(&mut ledger, &mut batch)?;
+        hash_ahead(&mut ledger);
         self.hash_state(&mut ledger, &mut batch)?;
         self.seal(&mut batch);
         Ok(batch)
@@ -348,24 +352,30 @@ impl Writer {
         if next.0 < self.hashed_at.0.saturating_add(HASH_EVERY) {
             return Ok(());
         }
-        if next.0 >= self.snapshot_at.0.saturating_add(SNAPSHOT_EVERY) {
-            self.take_snapshot(ledger, batch);
-        }
-        self.write_hash(ledger, batch)
+        let snapshot = if next.0 >= self.snapshot_at.0.saturating_add(SNAPSHOT_EVERY) {
+            Keep::Snapshot
+        } else {
+            Keep::Nothing
+        };
+        self.write_hash(ledger, batch, snapshot)
     }
 
-    fn write_hash(&mut self, ledger: &mut Ledger, batch: &mut Batch) -> Result<(), Halted> {
+    /// Writes the state hash down; a snapshot is of the state in front of that entry.
+    fn write_hash(
+        &mut self,
+        ledger: &mut Ledger,
+        batch: &mut Batch,
+        keep: Keep,
+    ) -> Result<(), Halted> {
         let hash = ledger.hash();
+        if keep == Keep::Snapshot {
+            self.snapshot_at = ledger.meta().next;
+            batch.snapshot = Some(Snapshot::take(ledger, &self.tree));
+        }
         let key = OperationKey::Job { kind: JobKind::StateHash, date: ledger.day() };
         self.job(ledger, batch, Some(key), Command::HashState(StateHash { hash }, Nothing {}))?;
         self.hashed_at = ledger.meta().next;
         Ok(())
-    }
-
-    /// Takes the state in front of the entry that writes its hash down.
-    fn take_snapshot(&mut self, ledger: &Ledger, batch: &mut Batch) {
-        self.snapshot_at = ledger.meta().next;
-        batch.snapshot = Some(Snapshot::take(ledger, &self.tree));
     }
 
     /// The last batch before a stop in order: the state hash, and a snapshot behind it. While the
@@ -376,8 +386,7 @@ impl Writer {
         let mut batch =
             Batch { entries: Vec::new(), checkpoint: None, releases: Vec::new(), snapshot: None };
         if ledger.meta().next > self.hashed_at && !self.doubts_clock(&ledger) {
-            self.take_snapshot(&ledger, &mut batch);
-            self.write_hash(&mut ledger, &mut batch)?;
+            self.write_hash(&mut ledger, &mut batch, Keep::Snapshot)?;
             self.seal(&mut batch);
         }
         Ok(batch)
@@ -389,4 +398,17 @@ impl Writer {
             batch.checkpoint = Some(checkpoint.sign(&self.log_key).note().to_string());
         }
     }
+}
+
+/// Whether a snapshot is taken with a state hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Snapshot,
+    Nothing,
+}
+
+/// Hashes what changed beyond what the next state hash may find.
+fn hash_ahead(ledger: &mut Ledger) {
+    let beyond = ledger.unhashed().saturating_sub(UNHASHED_MAX);
+    ledger.hash_some(beyond);
 }

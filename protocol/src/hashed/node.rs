@@ -8,10 +8,6 @@ use minicbor::Encode;
 use super::Bucketed;
 use crate::{codec, digest::Digest};
 
-/// Keys in a bucket at most, those of one place apart. A change hashes its bucket again, so it
-/// is small; each bucket costs about 200 bytes, so it is not smaller.
-const BUCKET_MAX: usize = 16;
-
 /// A part of the tree.
 #[derive(Debug, Clone)]
 pub(super) struct Node<K, V> {
@@ -23,7 +19,7 @@ pub(super) struct Node<K, V> {
 /// What a node is.
 #[derive(Debug, Clone)]
 pub(super) enum Kind<K, V> {
-    /// In order; more than [`BUCKET_MAX`] only if all have one place.
+    /// In order; more than [`Bucketed::IN_A_BUCKET`] only if all have one place.
     Bucket(Vec<(K, V)>),
     /// Two parts.
     Fork {
@@ -194,8 +190,10 @@ pub(super) fn insert<K: Bucketed, V: Clone>(
         Kind::Bucket(entries) => match entries.binary_search_by(|(held, _)| held.cmp(&key)) {
             Ok(found) => entries.get_mut(found).map(|(_, held)| mem::replace(held, value)),
             Err(to) => {
-                // Millions of buckets: none has room to spare.
-                entries.reserve_exact(1);
+                // Millions of buckets: none has much room to spare.
+                if entries.len() == entries.capacity() {
+                    entries.reserve_exact(4);
+                }
                 entries.insert(to, (key, value));
                 if let Some((low, high)) = split(entries) {
                     *unhashed = unhashed.saturating_add(1);
@@ -217,7 +215,7 @@ fn fork<K: Bucketed, V>(one: Link<K, V>, other: Link<K, V>) -> Link<K, V> {
 
 /// Two buckets out of one that is too large, if its places differ.
 fn split<K: Bucketed, V>(entries: &mut Vec<(K, V)>) -> Option<(Link<K, V>, Link<K, V>)> {
-    if entries.len() <= BUCKET_MAX {
+    if entries.len() <= K::IN_A_BUCKET {
         return None;
     }
     let place = |entry: Option<&(K, V)>| entry.map_or(0, |(key, _)| key.place());
@@ -266,7 +264,7 @@ fn joined<K: Bucketed, V: Clone>(
     unhashed: &mut usize,
 ) -> Option<Link<K, V>> {
     let (Kind::Bucket(first), Kind::Bucket(rest)) = (&low.kind, &high.kind) else { return None };
-    if first.len().saturating_add(rest.len()) > BUCKET_MAX {
+    if first.len().saturating_add(rest.len()) > K::IN_A_BUCKET {
         return None;
     }
     let mut all = Vec::new();

@@ -24,9 +24,8 @@ use crate::{
         Command, DayTurn, GrantPrivate, GrantShared,
     },
     date::BusinessDate,
-    digest::Digest,
     hashed::{Bucketed, Hashed},
-    id::{AccountId, BulkId, EntryIndex, OfficerId, ProgrammeId},
+    id::{AccountId, BulkId, EntryIndex, GrantKey, OfficerId, ProgrammeId},
     key::JobKind,
     lot::{Birth, Lot, LotTerms, Origin},
     points::Points,
@@ -122,7 +121,7 @@ pub struct Pending {
 pub struct PendingLine {
     /// The natural key that it holds.
     #[n(0)]
-    pub natural: Digest,
+    pub natural: GrantKey,
     /// How many points.
     #[n(1)]
     pub points: Points,
@@ -482,9 +481,10 @@ impl Ledger {
             for line in &pending.lines {
                 self.granted.remove(&line.natural);
             }
-            let grants = self.grants.get_mut(&account).ok_or(Broken::Unknown)?;
-            let sum = grants.sums.get_mut(&(programme, year)).ok_or(Broken::Unknown)?;
-            *sum = sum.minus(points).ok_or(Broken::Balance)?;
+            let holder = self.holders.get_mut(&account).ok_or(Broken::Unknown)?;
+            let key = (programme, year);
+            let sum = holder.granted.get(&key).ok_or(Broken::Unknown)?;
+            holder.granted.set(key, sum.minus(points).ok_or(Broken::Balance)?);
         }
         if self.pending_of.get(&sweep.bulk).is_some_and(BTreeSet::is_empty) {
             self.pending_of.remove(&sweep.bulk);
@@ -522,7 +522,7 @@ impl Ledger {
 /// What lines that were looked at would grant.
 #[derive(Debug, Clone, Default)]
 pub struct Granting {
-    pub(super) keys: BTreeSet<Digest>,
+    pub(super) keys: BTreeSet<GrantKey>,
     pub(super) sums: BTreeMap<AccountId, Points>,
 }
 

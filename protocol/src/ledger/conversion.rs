@@ -185,14 +185,14 @@ impl Ledger {
         // Statements are at most a week old and a code lives at most so long: whatever is asked
         // for again is still there.
         let days = super::CODE_DAYS_MAX.saturating_add(62);
-        holder.converted.retain(|converted| today.days_since(converted.date) <= days);
-        let (company, date) = (statement.company, statement.signed);
-        match holder.converted.iter_mut().find(|c| c.company == company && c.date == date) {
-            Some(same) => {
-                same.amount.0 = same.amount.0.saturating_add(statement.amount.0);
+        let (company, date, amount) = (statement.company, statement.signed, statement.amount);
+        holder.converted.change(|list| {
+            list.retain(|converted| today.days_since(converted.date) <= days);
+            match list.iter_mut().find(|c| c.company == company && c.date == date) {
+                Some(same) => same.amount.0 = same.amount.0.saturating_add(amount.0),
+                None => list.push(Converted { company, date, amount }),
             }
-            None => holder.converted.push(Converted { company, date, amount: statement.amount }),
-        }
+        });
         Ok(())
     }
 
@@ -248,7 +248,7 @@ impl Ledger {
     #[must_use]
     pub fn preset_of(&self, id: &ConversionId) -> Option<Preset> {
         let conversion = self.conversions.get(id)?;
-        self.holders.get(&conversion.account)?.preset
+        self.holders.get(&conversion.account)?.preset.as_deref().copied()
     }
 
     /// All points that a holder converted and has chosen no town for, with the last day to do so.

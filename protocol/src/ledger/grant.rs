@@ -9,7 +9,7 @@ use crate::{
     digest::Digest,
     eligibility::Ineligible,
     entry::Entry,
-    id::{AccountId, EntryIndex, ProgrammeId, ProposalId},
+    id::{AccountId, EntryIndex, GrantKey, ProgrammeId, ProposalId},
     key::OperationKey,
     lot::{Birth, Lot, LotTerms, Origin},
     points::Points,
@@ -39,12 +39,13 @@ pub(super) enum Budget {
 }
 
 /// The natural key of a grant (money-rules, Programmes).
-pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> Digest {
+pub(super) fn natural_key(programme: ProgrammeId, private: &GrantPrivate) -> GrantKey {
     key_of(programme, &private.account, &private.activity)
 }
 
-pub(super) fn key_of(programme: ProgrammeId, account: &AccountId, activity: &Digest) -> Digest {
-    Digest::of(&[b"jichi/grant/v1", &[0], &programme.0.to_be_bytes(), &account.0, &activity.0])
+pub(super) fn key_of(programme: ProgrammeId, account: &AccountId, activity: &Digest) -> GrantKey {
+    let key = [&programme.0.to_be_bytes()[..], &account.0, &activity.0];
+    GrantKey::derived("jichi/grant/v1", &key.concat())
 }
 
 impl Ledger {
@@ -266,18 +267,18 @@ impl Ledger {
         programme: ProgrammeId,
         year: FiscalYear,
     ) -> Points {
-        let sums = |it: &AccountId| self.grants.get(it)?.sums.get(&(programme, year));
+        let sums = |it: &AccountId| self.holders.get(it)?.granted.get(&(programme, year));
         self.sum_of_person(account, sums)
     }
 
-    fn sum_of_person<'a>(
+    fn sum_of_person(
         &self,
         account: &AccountId,
-        of: impl Fn(&AccountId) -> Option<&'a Points>,
+        of: impl Fn(&AccountId) -> Option<Points>,
     ) -> Points {
         let accounts = self.accounts_of_person(account);
         // The sum of what was granted is bounded by the programme's ceiling.
-        Points::sum(accounts.iter().filter_map(of).copied()).unwrap_or(Points::MAX)
+        Points::sum(accounts.iter().filter_map(of)).unwrap_or(Points::MAX)
     }
 
     pub(super) fn apply_grant(
@@ -299,12 +300,18 @@ impl Ledger {
         private: &GrantPrivate,
     ) {
         self.granted.insert(natural_key(shared.programme, private), index);
-        let more = |sum: &mut Points| *sum = sum.plus(shared.points).unwrap_or(Points::MAX);
-        let grants = self.grants.get_or_default(private.account);
-        more(grants.sums.entry((shared.programme, day.fiscal_year())).or_default());
+        let more = |sum: Option<Points>| {
+            sum.unwrap_or_default().plus(shared.points).unwrap_or(Points::MAX)
+        };
+        // Whoever is granted something has an account.
+        if let Some(holder) = self.holders.get_mut(&private.account) {
+            let key = (shared.programme, day.fiscal_year());
+            holder.granted.set(key, more(holder.granted.get(&key)));
+        }
         if let Some(Measure::Steps { month, .. }) = &private.measure {
             let walked = self.walked.get_or_default(private.account);
-            more(walked.sums.entry((shared.programme, *month)).or_default());
+            let key = (shared.programme, *month);
+            walked.sums.set(key, more(walked.sums.get(&key)));
         }
     }
 

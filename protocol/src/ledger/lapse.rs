@@ -20,6 +20,9 @@ const LAPSE_LOTS_MAX: usize = 150;
 /// Accounts that one entry sweeps at most (money-rules, Lapse).
 const LAPSE_ACCOUNTS_MAX: usize = 100;
 
+/// Keys and payments that one entry forgets at most: more than one entry makes.
+pub(super) const FORGET_MAX: usize = 16;
+
 /// Where lapsed points of these terms go.
 pub(super) const fn lapsed(terms: &LotTerms) -> Account {
     Account::Lapsed(match terms.origin.birth() {
@@ -39,17 +42,24 @@ impl Ledger {
 
     pub(super) fn apply_day(&mut self, time: Time, date: BusinessDate) {
         self.meta.day = date;
+        self.forget_charges(time);
+        self.forget_old_holds(time);
+    }
+
+    /// Forgets what no command can name any more, some with each entry: all of a day's at once
+    /// would stop the writer at midnight.
+    pub(super) fn forget(&mut self, time: Time) {
+        let before = |ms: u64| ClientKey::floor(Time(time.0.saturating_sub(ms)));
+        self.client_keys.remove_some_below(&before(WINDOW_BACK_MS), FORGET_MAX);
         // A payment is kept as long as it can be refunded, the days of its own key's window (by
         // whose time it is sorted) and the day that is not over more; so a void that came first
         // is kept as long as its payment may come.
         let days = u64::from(self.terms.refund_days.saturating_add(1));
         let kept = days.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);
-        let kept = Time(time.0.saturating_sub(kept));
-        self.payments.remove_below(&ClientKey::floor(kept).payment());
-        self.rewards.remove_below(&ClientKey::floor(kept).payment());
-        self.forget_charges(time);
+        let kept = before(kept).payment();
+        self.payments.remove_some_below(&kept, FORGET_MAX);
+        self.rewards.remove_some_below(&kept, FORGET_MAX);
         self.forget_redemptions(time);
-        self.forget_old_holds(time);
     }
 
     pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {

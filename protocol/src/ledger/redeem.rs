@@ -292,7 +292,7 @@ impl Ledger {
     pub(super) fn forget_redemptions(&mut self, time: Time) {
         let kept = KEPT_DAYS.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);
         let bound = ClientKey::floor(Time(time.0.saturating_sub(kept)));
-        self.redemptions.remove_below(&bound.redemption());
+        self.redemptions.remove_some_below(&bound.redemption(), lapse::FORGET_MAX);
     }
 
     /// The kinds of vouchers in order.

@@ -1,6 +1,7 @@
 //! What the ledger keeps of each thing, and the state as a whole: its hash and its snapshot.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
@@ -16,7 +17,7 @@ use crate::{
     date::{BusinessDate, FiscalYear, Month, Time},
     digest::Digest,
     directory::{DirectoryRoot, DirectoryVersion, Member},
-    few::Few,
+    few::{Few, Seldom},
     hashed::Hashed,
     id::{AccountId, CompanyId, EntryIndex, Generation, MerchantId, ProgrammeId, TownId},
     lot::{Lot, Lots},
@@ -109,10 +110,13 @@ pub struct Holder {
     pub spent: Points,
     /// Where unassigned points go by themselves.
     #[n(5)]
-    pub preset: Option<Preset>,
+    pub preset: Option<Box<Preset>>,
     /// What was converted lately, by company and signed date.
     #[n(6)]
-    pub converted: Vec<Converted>,
+    pub converted: Seldom<Converted>,
+    /// What programmes granted, by fiscal year.
+    #[n(7)]
+    pub granted: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
 impl Holder {
@@ -126,7 +130,8 @@ impl Holder {
             spent_on: None,
             spent: Points::ZERO,
             preset: None,
-            converted: Vec::new(),
+            converted: Seldom::EMPTY,
+            granted: Few::EMPTY,
         }
     }
 
@@ -149,14 +154,6 @@ pub struct Converted {
     /// How many.
     #[n(2)]
     pub amount: CompanyPoints,
-}
-
-/// What a person was granted, by programme and fiscal year.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
-pub struct Grants {
-    /// Sums.
-    #[n(0)]
-    pub sums: Few<(ProgrammeId, FiscalYear), Points>,
 }
 
 /// What steps gave a person, by programme and month of walking.
@@ -248,7 +245,7 @@ pub struct KeyUse {
 macro_rules! sections {
     ($with:ident) => {
         $with! {
-            holders, books, merchants, terminals, programmes, granted, grants, proposals,
+            holders, books, merchants, terminals, programmes, granted, proposals,
             payments, links, catalogues, conversions, handles, members, agreements, channels,
             outgoing, incoming, client_keys, company_keys, shops, proposed,
             // Programmes and grants.

@@ -18,6 +18,7 @@ pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod shadow;
 mod street;
 mod tickets;
 mod transfers;

@@ -3,7 +3,10 @@
 
 mod engine;
 mod http;
+mod lapse;
 mod machine;
+mod made;
+mod state;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -23,6 +26,10 @@ pub(crate) struct Args {
 enum What {
     /// Durable payments a second: over HTTP, and at the engine alone.
     Payments(Payments),
+    /// The memory that a town's state takes, beside plain maps of the same figures.
+    State(state::State),
+    /// Payments while very many lots lapse, beside payments when nothing does.
+    Lapse(lapse::Lapse),
 }
 
 /// A closed loop of callers.
@@ -85,7 +92,14 @@ impl Run {
 /// # Errors
 /// When the run cannot be set up, or a payment fails.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let What::Payments(payments) = &args.what;
+    match &args.what {
+        What::Payments(payments) => run_payments(payments),
+        What::State(wanted) => state::run(wanted),
+        What::Lapse(wanted) => lapse::run(wanted),
+    }
+}
+
+fn run_payments(payments: &Payments) -> anyhow::Result<ExitCode> {
     let base = payments.dir.clone().unwrap_or_else(std::env::temp_dir);
     let dir = tempfile::Builder::new()
         .prefix("jichi-bench-")

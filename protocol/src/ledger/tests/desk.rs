@@ -2,6 +2,7 @@
 
 use alloc::{string::ToString, vec, vec::Vec};
 
+use super::shadow::Shadow;
 use crate::{
     account::{Account, HolderClass},
     catalogue::{Catalogue, CatalogueVersion, CompanyPoints, CompanyTerms},
@@ -53,6 +54,7 @@ pub(crate) struct Desk {
     pub(crate) terminal_key: SigningKey,
     pub(crate) company_key: SigningKey,
     counter: u32,
+    shadow: Shadow,
 }
 
 impl Desk {
@@ -131,6 +133,7 @@ impl Desk {
             terminal_key: seed(2),
             company_key: seed(3),
             counter: 0,
+            shadow: Shadow::default(),
         }
     }
 
@@ -211,6 +214,7 @@ impl Desk {
                 );
                 self.ledger.apply(&entry).unwrap();
                 assert!(self.ledger.trial().balances(), "{entry:?}");
+                self.shadow.follow(&entry, &self.ledger);
                 let bytes = codec::encode(&entry.store());
                 assert_eq!(Entry::parse(&bytes).as_ref(), Ok(&entry));
                 self.journal.push(bytes);

@@ -3,6 +3,7 @@
 mod cross;
 mod export;
 mod inspect;
+mod invariants;
 mod remote;
 
 use std::{

@@ -87,7 +87,7 @@ pub(super) fn run(dir: &Path, wanted: &Payments) -> anyhow::Result<Run> {
     })
 }
 
-async fn done(engine: &Engine, submission: Submission) -> anyhow::Result<()> {
+pub(super) async fn done(engine: &Engine, submission: Submission) -> anyhow::Result<()> {
     match engine.submit(submission).await? {
         Answer::Entry(committed) => match &committed.entry.outcome {
             Outcome::Done(_) => Ok(()),
@@ -152,7 +152,7 @@ async fn holder(engine: &Engine) -> anyhow::Result<AccountId> {
     Ok(account)
 }
 
-fn payment(till: &SigningKey, account: AccountId) -> anyhow::Result<Submission> {
+pub(super) fn payment(till: &SigningKey, account: AccountId) -> anyhow::Result<Submission> {
     let key = new_key()?;
     let intent = PaymentIntent {
         town: "102016".parse()?,
