@@ -26,6 +26,7 @@ pub mod bulk;
 pub mod claim_slip;
 
 // Conversions, payments, life of an account.
+pub mod preview;
 
 // Street cards.
 pub mod charge;
