@@ -189,7 +189,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn plan_reissue(&self, reissue: &SlipReissue) -> Result<Plan, Refusal> {
+    pub(super) fn plan_slip_reissue(&self, reissue: &SlipReissue) -> Result<Plan, Refusal> {
         let slip = self.slips.get(&reissue.slip).ok_or(Refusal::UnknownSlip)?;
         let code = slip.codes.last().ok_or(Refusal::UnknownSlip)?;
         self.claimable(code)?;
@@ -202,7 +202,7 @@ impl Ledger {
         Ok(Plan::FACT)
     }
 
-    pub(super) fn apply_reissue(&mut self, reissue: &SlipReissue) -> Result<(), Broken> {
+    pub(super) fn apply_slip_reissue(&mut self, reissue: &SlipReissue) -> Result<(), Broken> {
         let slip = self.slips.get_mut(&reissue.slip).ok_or(Broken::Unknown)?;
         slip.codes.push(reissue.code);
         self.slip_codes.insert(reissue.code, reissue.slip);

@@ -258,6 +258,7 @@ macro_rules! sections {
             , bulks, pending, slips, applications
 
             // Conversions, payments, life of an account.
+            , exchange_codes, ended, legal_holds, erased
 
             // Street cards.
             , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards

@@ -168,6 +168,23 @@ impl Client {
         if response.status().is_success() { Ok(text) } else { Err(anyhow!("{text}")) }
     }
 
+    /// GETs a path as bytes.
+    ///
+    /// # Errors
+    /// When the node cannot be reached, or answers with a problem.
+    pub fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.call().with_context(|| format!("{}{path}", self.base))?;
+        if response.status().is_success() {
+            Ok(response.body_mut().read_to_vec()?)
+        } else {
+            Err(anyhow!("{}", response.body_mut().read_to_string()?))
+        }
+    }
+
     /// POSTs JSON under a key.
     ///
     /// # Errors
@@ -269,6 +286,7 @@ impl Terminal {
             total_yen: None,
             at,
             proof: proof_hash(proof),
+            rest: None,
         };
         let signature = self.key.sign(Domain::Payment, &codec::encode(&intent));
         json!({

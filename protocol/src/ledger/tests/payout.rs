@@ -279,7 +279,7 @@ fn a_run_of_many_shops_is_closed_and_paid_in_slices_each_shop_once() {
     for number in 0..shops {
         let (merchant, terminal) = (MerchantId(100 + number), crate::id::TerminalId(100 + number));
         let name = "店".parse().unwrap();
-        let setting = MerchantSetting { merchant, name, state: InUse::Active };
+        let setting = MerchantSetting::plain(merchant, name, InUse::Active);
         desk.fact(Command::SetMerchant(setting, by_officer()));
         let key = desk.terminal_key.public();
         let setting = TerminalSetting { terminal, merchant, key, state: InUse::Active };
