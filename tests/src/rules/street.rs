@@ -133,6 +133,7 @@ fn purchase(books: &mut Books, words: &Words) -> anyhow::Result<()> {
         terminal: TerminalId(merchant.0),
         points: Points::from_u32(words.number(3)?),
         total_yen: Some(Points::from_u32(words.number(2)?)),
+        rest: None,
         at: books.time,
         proof: Digest::of(&[b"proof"]),
     };

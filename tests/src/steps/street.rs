@@ -267,6 +267,7 @@ fn payment(
         terminal: till.terminal,
         points: Points::from_u32(points),
         total_yen: Some(Points::from_u32(total)),
+        rest: None,
         at,
         proof: proof_hash(proof),
     };
