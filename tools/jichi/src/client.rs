@@ -168,7 +168,7 @@ impl Client {
         if response.status().is_success() { Ok(text) } else { Err(anyhow!("{text}")) }
     }
 
-    /// GETs a path as bytes: a PDF, for instance.
+    /// GETs a path as bytes.
     ///
     /// # Errors
     /// When the node cannot be reached, or answers with a problem.
@@ -178,9 +178,11 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let mut response = request.call().with_context(|| format!("{}{path}", self.base))?;
-        let bytes = response.body_mut().read_to_vec()?;
-        let done = response.status().is_success();
-        if done { Ok(bytes) } else { Err(anyhow!("{}", String::from_utf8_lossy(&bytes))) }
+        if response.status().is_success() {
+            Ok(response.body_mut().read_to_vec()?)
+        } else {
+            Err(anyhow!("{}", response.body_mut().read_to_string()?))
+        }
     }
 
     /// POSTs JSON under a key.
@@ -284,6 +286,7 @@ impl Terminal {
             total_yen: None,
             at,
             proof: proof_hash(proof),
+            rest: None,
         };
         let signature = self.key.sign(Domain::Payment, &codec::encode(&intent));
         json!({

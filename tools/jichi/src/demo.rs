@@ -2,6 +2,7 @@
 //! story with real signatures, a killed node, and audits.
 
 mod story;
+mod uses;
 
 use std::{path::PathBuf, process::ExitCode, thread, time::Duration};
 

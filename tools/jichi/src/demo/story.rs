@@ -28,9 +28,11 @@ const PASSWORD: &str = "resident-password-1";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A person of the story.
-struct Person {
-    mykey: String,
-    client: Client,
+pub(super) struct Person {
+    /// The MyKey ID.
+    pub(super) mykey: String,
+    /// On the public listener, signed in.
+    pub(super) client: Client,
 }
 
 /// Tells the story.
@@ -47,10 +49,7 @@ pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     out::line("   resident at 前橋市, the same person a visitor at 相模原市");
 
     step(2, "付与 grant community-activity points");
-    let maker = maebashi.officer("maker")?;
-    let grant = json!({"programme": 1, "mykey_id": hanako.mykey, "points": 600,
-        "activity": "2026 防災訓練 リーダー"});
-    proved(maebashi, &maker.command("/v1/grants", &grant)?)?;
+    grant(maebashi, &hanako, 600, "2026 防災訓練 リーダー")?;
     expect_points(&hanako, 600)?;
     propose(maebashi, &hanako)?;
 
@@ -93,15 +92,16 @@ pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     expect_points(&visitor, 500)?;
     out::line("   500 of the conversion were chosen for 相模原市, accepted and settled");
 
+    super::uses::tell(maebashi, &till, dir)?;
     kill_in_the_middle(world, &hanako, &visitor, &handle)?;
     tamper_and_audit(world, dir)
 }
 
-fn step(number: u32, what: &str) {
+pub(super) fn step(number: u32, what: &str) {
     out::line(format!("{number}. {what}"));
 }
 
-fn text(value: &Value, field: &str) -> String {
+pub(super) fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_default().to_owned()
 }
 
@@ -158,13 +158,30 @@ fn agree(towns: &[Node]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(node: &Node, class: &str, name: &str, mykey: Option<&str>) -> anyhow::Result<Person> {
+pub(super) fn open(
+    node: &Node,
+    class: &str,
+    name: &str,
+    mykey: Option<&str>,
+) -> anyhow::Result<Person> {
     let body = json!({"class": class, "name": name, "password": PASSWORD, "mykey_id": mykey});
     let opened = node.officer("maker")?.command("/v1/accounts", &body)?;
     let mykey = text(&opened, "mykey_id");
     let session = json!({"mykey_id": mykey, "password": PASSWORD});
     let session = node.public().post("/v1/sessions", None, &session)?.ok()?;
     Ok(Person { mykey, client: node.public().with_token(text(&session, "token")) })
+}
+
+/// A grant of the community-activity programme.
+pub(super) fn grant(
+    node: &Node,
+    person: &Person,
+    points: u32,
+    activity: &str,
+) -> anyhow::Result<()> {
+    let grant = json!({"programme": 1, "mykey_id": person.mykey, "points": points,
+        "activity": activity});
+    proved(node, &node.officer("maker")?.command("/v1/grants", &grant)?)
 }
 
 /// A grant above the limit: one officer is refused, the second one approves.
@@ -227,7 +244,7 @@ fn convert(
 }
 
 /// Prints an answer's figure, and checks that its checkpoint is the town's.
-fn proved(node: &Node, answer: &Value) -> anyhow::Result<()> {
+pub(super) fn proved(node: &Node, answer: &Value) -> anyhow::Result<()> {
     let vkey: VerifierKey = node.public().text("/log/key")?.trim().parse()?;
     let checkpoint = text(answer, "checkpoint");
     let signed = jichi_protocol::log::checkpoint::SignedCheckpoint::parse(checkpoint.as_bytes())?;
@@ -249,12 +266,12 @@ fn check_receipt(node: &Node, receipt: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn points(person: &Person) -> anyhow::Result<u64> {
+pub(super) fn points(person: &Person) -> anyhow::Result<u64> {
     let me = person.client.get("/v1/me")?.ok()?;
     me["points"].as_u64().context("a balance")
 }
 
-fn expect_points(person: &Person, expected: u64) -> anyhow::Result<()> {
+pub(super) fn expect_points(person: &Person, expected: u64) -> anyhow::Result<()> {
     let held = points(person)?;
     ensure!(held == expected, "the balance is {held}, and should be {expected}");
     out::line(format!("   balance {held}"));
@@ -282,7 +299,7 @@ fn kill_in_the_middle(
     receiver: &Person,
     handle: &str,
 ) -> anyhow::Result<()> {
-    step(7, "SIGKILL in the middle of a transfer, and restart");
+    step(13, "SIGKILL in the middle of a transfer, and restart");
     let [_, sagamihara] = &mut world.towns[..] else { bail!("two towns") };
     sagamihara.kill()?;
     let offer = json!({"town": "141500", "handle": handle, "points": 300});
@@ -313,7 +330,7 @@ fn kill_in_the_middle(
 
 /// Both logs are audited, and each against the other; a copy with one flipped bit is found.
 fn tamper_and_audit(world: &mut World, dir: &Path) -> anyhow::Result<()> {
-    step(8, "監査 audit both logs, their cross-check, and a tampered copy");
+    step(14, "監査 audit both logs, their cross-check, and a tampered copy");
     world.stop()?;
     for node in &world.towns {
         let report = audit::verify_folder(&node.data())?;
