@@ -18,6 +18,7 @@ pub mod password;
 pub mod person;
 pub mod street_card;
 pub mod session;
+pub mod shred;
 pub mod staff;
 pub mod throttle;
 pub mod town;

@@ -30,9 +30,10 @@ use crate::{
     person::{People, PersonError},
     print::Printer,
     session::CookieTransport,
+    shred,
     staff::{Staff, StaffFileFault, sign_in::SignIn},
     town::{Assembly, Town, TownName},
-    vault::{self, Vault},
+    vault,
 };
 
 /// Why a node does not run.
@@ -89,7 +90,7 @@ pub async fn run_town(
     let running = start(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;
     let engine = running.engine.clone();
     let (vault, warnings) =
-        Vault::open(&settings.data.join("vault"), keys.wrapping(), &mut |_| {})?;
+        shred::open_vault(&settings.data.join("vault"), (&settings.keys, &keys))?;
     for warning in warnings {
         tracing::warn!(%warning, "the vault was opened with a warning");
     }
@@ -123,6 +124,7 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
+    tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
@@ -163,6 +165,8 @@ async fn serve_town(
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
+    let public = public.merge(api::life::public_routes());
+    let staff = staff.merge(api::life::staff_routes());
 
     // Street cards.
     let public = public.merge(api::charge::holder_routes());

@@ -6,6 +6,7 @@ mod foundation;
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
+mod life;
 
 // Street cards.
 
@@ -32,6 +33,7 @@ pub fn all() -> Steps<Books> {
     // Bulk grants, claim slips, group applications.
 
     // Conversions, payments, life of an account.
+    life::add(&mut steps);
 
     // Street cards.
 
