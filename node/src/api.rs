@@ -30,6 +30,7 @@ pub mod bulk;
 pub mod claim_slip;
 
 // Conversions, payments, life of an account.
+pub mod life;
 pub mod preview;
 
 // Street cards.

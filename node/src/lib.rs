@@ -21,6 +21,7 @@ pub mod bulk;
 pub mod application;
 pub mod street_card;
 pub mod session;
+pub mod shred;
 pub mod staff;
 pub mod throttle;
 pub mod town;

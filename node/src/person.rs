@@ -187,6 +187,12 @@ impl People {
         &self.cards
     }
 
+    /// Forgets the MyKey IDs of persons whose keys were destroyed.
+    pub fn forget(&self, erased: &[AccountId]) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|_, account| !erased.contains(account));
+    }
+
     /// The vault itself.
     #[must_use]
     pub const fn vault(&self) -> &Vault {

@@ -32,9 +32,10 @@ use crate::{
     person::{People, PersonError},
     print::Printer,
     session::CookieTransport,
+    shred,
     staff::{Staff, StaffFileFault, sign_in::SignIn},
     town::{Assembly, Town, TownName},
-    vault::{self, Vault},
+    vault,
 };
 
 /// Why a node does not run.
@@ -91,7 +92,7 @@ pub async fn run_town(
     let running = start(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;
     let engine = running.engine.clone();
     let (vault, warnings) =
-        Vault::open(&settings.data.join("vault"), keys.wrapping(), &mut |_| {})?;
+        shred::open_vault(&settings.data.join("vault"), (&settings.keys, &keys))?;
     for warning in warnings {
         tracing::warn!(%warning, "the vault was opened with a warning");
     }
@@ -125,7 +126,11 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
+<<<<<<< HEAD
     tasks.spawn(api::register::note_all(town.clone()));
+=======
+    tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
+>>>>>>> pay
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
@@ -178,6 +183,8 @@ async fn serve_town(
     let staff = staff.merge(api::bulk::routes().layer(applications).layer(bulks));
 
     // Conversions, payments, life of an account.
+    let public = public.merge(api::life::public_routes());
+    let staff = staff.merge(api::life::staff_routes());
 
     // Street cards.
     let public = public.merge(api::charge::holder_routes());

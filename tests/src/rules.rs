@@ -8,6 +8,7 @@ mod grants;
 mod bulk;
 
 // Conversions, payments, life of an account.
+mod life;
 
 // Street cards.
 mod street;
@@ -41,6 +42,7 @@ pub fn all() -> Steps<Books> {
     bulk::add(&mut steps);
 
     // Conversions, payments, life of an account.
+    life::add(&mut steps);
 
     // Street cards.
     street::add(&mut steps);
