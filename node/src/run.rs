@@ -126,11 +126,8 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
-<<<<<<< HEAD
     tasks.spawn(api::register::note_all(town.clone()));
-=======
     tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
->>>>>>> pay
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
