@@ -19,6 +19,7 @@ mod voucher;
 mod orders;
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -47,6 +48,7 @@ pub fn all() -> Steps<Story> {
     orders::add(&mut steps);
 
     // Payout.
+    payout::add(&mut steps);
 
     // Moving in.
     steps
