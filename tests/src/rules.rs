@@ -17,6 +17,7 @@ mod foundation;
 mod orders;
 
 // Payout.
+mod payout;
 
 // Moving in.
 mod import;
@@ -44,6 +45,7 @@ pub fn all() -> Steps<Books> {
     orders::add(&mut steps);
 
     // Payout.
+    payout::add(&mut steps);
 
     // Moving in.
     import::add(&mut steps);
