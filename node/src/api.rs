@@ -18,7 +18,11 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod code;
+pub mod grant;
+pub mod measured;
 pub mod programme;
+pub mod register;
 
 // Bulk grants, claim slips, group applications.
 

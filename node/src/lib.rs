@@ -16,6 +16,7 @@ pub mod index;
 
 pub mod password;
 pub mod person;
+pub mod register;
 pub mod street_card;
 pub mod session;
 pub mod staff;

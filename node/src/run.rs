@@ -123,6 +123,7 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
+    tasks.spawn(api::register::note_all(town.clone()));
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
@@ -159,6 +160,14 @@ async fn serve_town(
         api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
     let terminal = api::payment::routes();
     // Programmes and grants.
+    let public =
+        public.merge(api::code::resident_routes()).merge(api::programme::resident_routes());
+    let staff = staff
+        .merge(api::grant::routes())
+        .merge(api::programme::staff_routes())
+        .merge(api::register::routes())
+        .merge(api::code::staff_routes())
+        .merge(api::measured::routes());
 
     // Bulk grants, claim slips, group applications.
 

@@ -2,6 +2,7 @@
 
 mod foundation;
 // Programmes and grants.
+mod grants;
 
 // Bulk grants, claim slips, group applications.
 
@@ -30,6 +31,7 @@ pub fn all() -> Steps<Books> {
     let mut steps = Steps::default();
     foundation::add(&mut steps);
     // Programmes and grants.
+    grants::add(&mut steps);
 
     // Bulk grants, claim slips, group applications.
 

@@ -25,6 +25,12 @@ pub enum RecordKind {
     StreetCards,
     /// A bank account of a shop, or the town's own.
     Bank,
+    /// Birth date, kana name and residence of a resident, as recorded.
+    Attributes,
+    /// A resident's places on the lists of programmes.
+    Enrolments,
+    /// The town's secret of keyed hashes.
+    RegisterSecret,
     /// History of a former system.
     OldHistory,
 }
@@ -38,6 +44,9 @@ impl RecordKind {
             Self::Staff => 4,
             Self::StreetCards => 65,
             Self::Bank => 30,
+            Self::Attributes => 60,
+            Self::Enrolments => 61,
+            Self::RegisterSecret => 62,
             Self::OldHistory => 12,
         }
     }
@@ -50,6 +59,9 @@ impl RecordKind {
             4 => Some(Self::Staff),
             65 => Some(Self::StreetCards),
             30 => Some(Self::Bank),
+            60 => Some(Self::Attributes),
+            61 => Some(Self::Enrolments),
+            62 => Some(Self::RegisterSecret),
             12 => Some(Self::OldHistory),
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 pub mod report;
 mod import;
+mod measured;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -43,6 +44,10 @@ enum What {
         files: Vec<PathBuf>,
     },
     // Programmes and grants.
+    /// Send a file of daily steps; the reply file is printed. 歩数の取り込み
+    Steps(measured::Measured),
+    /// Send a file of another scheme's points; the reply file is printed. 年1回の交換
+    Exchange(measured::Measured),
 
     // Bulk grants, claim slips, group applications.
 
@@ -72,6 +77,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let done = match &args.what {
         What::Apply { desk, files } => apply_files(desk, files),
         // Programmes and grants.
+        What::Steps(file) => measured::send(file, "steps"),
+        What::Exchange(file) => measured::send(file, "exchange"),
 
         // Bulk grants, claim slips, group applications.
 

@@ -215,6 +215,25 @@ impl Client {
         reply(request.call())
     }
 
+    /// POSTs a text; status and text come back.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub fn post_text(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, String)> {
+        let address = format!("{}{path}", self.base);
+        let mut request = self.agent.post(&address).header("content-type", content_type);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.send(body).with_context(|| address)?;
+        Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
+    }
+
     /// POSTs JSON with these headers, as they are.
     ///
     /// # Errors
