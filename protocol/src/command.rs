@@ -41,7 +41,8 @@ pub use order::{
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
 pub use payout::{
-    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+    AssociationPayee, BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain,
+    TransferReturned,
 };
 pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
@@ -429,6 +430,8 @@ commands! {
     117 SetBudgetLine(BudgetLine, ByOfficer): Node,
     /// A shop's bank account, which stands in the vault.
     118 SetBank(BankSetting, ByOfficer): Node,
+    /// The shop as which a street's association is paid for charges.
+    119 SetPayee(AssociationPayee, ByOfficer): Node,
 
     // Moving in: 120 to 124.
     /// An import of balances from a former system, as declared.

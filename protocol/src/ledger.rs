@@ -67,7 +67,7 @@ pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
-pub use payout::NextRun;
+pub use payout::{ChargedDays, NextRun};
 pub use person::Person;
 pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
@@ -219,6 +219,9 @@ pub struct Ledger {
     budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
     /// Where in the vault a shop's bank account stands.
     banks: Hashed<MerchantId, crate::command::BankSetting>,
+    /// The schemes whose associations are paid as a shop.
+    associations: Hashed<MerchantId, SchemeId>,
+    charges_waiting: Hashed<SchemeId, ChargedDays>,
 
     // Moving in.
     imports: Hashed<crate::id::ImportId, Import>,
@@ -494,6 +497,7 @@ impl Ledger {
             Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
+            Command::SetPayee(payee, _) => self.plan_payee(payee),
             // Moving in.
             Command::OpenImport(opening, _) => self.plan_import(opening),
             Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
@@ -694,6 +698,7 @@ impl Ledger {
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
             }
+            Command::SetPayee(payee, _) => self.apply_payee(payee)?,
             // Moving in.
             Command::OpenImport(opening, _) => self.apply_import(entry, opening),
             Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,

@@ -18,6 +18,7 @@ mod life;
 mod orders;
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -45,6 +46,7 @@ pub fn all() -> Steps<Books> {
     orders::add(&mut steps);
 
     // Payout.
+    payout::add(&mut steps);
 
     // Moving in.
     steps

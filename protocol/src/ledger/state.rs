@@ -273,7 +273,8 @@ macro_rules! sections {
             , sites, site_links, holds, campaigns
 
             // Payout.
-            , days_off, payout_terms, runs, statements, budget_lines, banks
+            , days_off, payout_terms, runs, statements, budget_lines, banks, associations,
+            charges_waiting
 
             // Moving in.
             , imports, arriving

@@ -2,6 +2,7 @@
 
 mod cross;
 mod export;
+mod inspect;
 mod remote;
 
 use std::{
