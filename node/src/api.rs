@@ -23,6 +23,7 @@ pub mod programme;
 // Bulk grants, claim slips, group applications.
 
 // Conversions, payments, life of an account.
+pub mod preview;
 
 // Street cards.
 pub mod charge;

@@ -5,7 +5,7 @@ use std::{io, path::Path, sync::Arc};
 
 use jichi_protocol::{
     entry::Entry,
-    id::{AccountId, EntryIndex, MerchantId},
+    id::{AccountId, CompanyId, EntryIndex, LinkId, MerchantId},
     key::{ClientKey, OperationKey},
 };
 use tokio::sync::{broadcast::error::RecvError, watch};
@@ -17,7 +17,7 @@ use crate::{
 
 /// Entries of a history page at most.
 pub const PAGE_MAX: usize = 100;
-const INDEXED: &[u8] = b"indexed";
+const INDEXED: &[u8] = b"indexed/2";
 
 /// Why the index is of no use. Deleting its folder costs a rebuild and nothing else.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub enum IndexError {
 pub struct Index {
     entries: sled::Tree,
     keys: sled::Tree,
+    /// Whose a company's link is: a conversion names the link alone.
+    links: sled::Tree,
     indexed: Arc<watch::Sender<u64>>,
 }
 
@@ -49,14 +51,16 @@ impl Index {
     pub fn open(dir: &Path, engine: &Engine) -> Result<Self, IndexError> {
         let database = sled::Config::new().path(dir).cache_capacity(32 << 20).open()?;
         let (entries, keys) = (database.open_tree("entries")?, database.open_tree("keys")?);
+        let links = database.open_tree("links")?;
         let mut indexed = keys.get(INDEXED)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
         if indexed > engine.durable().0 {
             // The index is of another journal, or of one that was longer: it is made anew.
             entries.clear()?;
             keys.clear()?;
+            links.clear()?;
             indexed = 0;
         }
-        let index = Self { entries, keys, indexed: Arc::new(watch::Sender::new(indexed)) };
+        let index = Self { entries, keys, links, indexed: Arc::new(watch::Sender::new(indexed)) };
         index.catch_up(engine)?;
         Ok(index)
     }
@@ -105,7 +109,7 @@ impl Index {
 
     fn note(&self, entry: &Entry) -> Result<(), IndexError> {
         let mut batch = sled::Batch::default();
-        for account in concerned(entry) {
+        for account in concerned(entry).into_iter().chain(self.converter(entry)?) {
             batch.insert(place(b'a', &account.0, entry.index), &[][..]);
         }
         if let Some(merchant) = merchant_of(entry) {
@@ -119,6 +123,36 @@ impl Index {
         self.keys.insert(INDEXED, &next.to_be_bytes())?;
         self.indexed.send_replace(next);
         Ok(())
+    }
+
+    /// Whose conversion an entry is, by the link that the company names.
+    fn converter(&self, entry: &Entry) -> Result<Option<AccountId>, IndexError> {
+        use jichi_protocol::{command::Command, entry::Outcome};
+        let place = |company: &CompanyId, link: &LinkId| {
+            [company.as_str().as_bytes(), &[0], &link.0].concat()
+        };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is about a link")]
+        match &entry.submission.command {
+            Command::LinkCompany(_, linked) if matches!(entry.outcome, Outcome::Done(_)) => {
+                let place = place(&linked.company, &linked.link);
+                self.links.insert(place, &linked.account.0)?;
+                Ok(None)
+            }
+            Command::Convert(signed, _) => {
+                let found =
+                    self.links.get(place(&signed.statement.company, &signed.statement.link))?;
+                Ok(found.and_then(|bytes| bytes.as_ref().try_into().ok()).map(AccountId))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether an entry stands in an account's history.
+    ///
+    /// # Errors
+    /// [`IndexError::Database`].
+    pub fn concerns(&self, account: &AccountId, index: EntryIndex) -> Result<bool, IndexError> {
+        Ok(self.entries.contains_key(place(b'a', &account.0, index))?)
     }
 
     /// Waits until everything that is durable now is indexed.

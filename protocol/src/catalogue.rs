@@ -1,6 +1,6 @@
 //! The dated catalogue of partner companies: who converts, at what rate, within what limits.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Encode};
 
 use crate::{
@@ -63,9 +63,111 @@ pub struct CompanyTerms {
     /// Whether they count as paid for.
     #[n(9)]
     pub paid: Paid,
+    /// What people see of the company besides.
+    #[n(10)]
+    pub shown: Option<Shown>,
 }
 
+/// What people see of a company, and how its points come.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Shown {
+    /// Its trade.
+    #[n(0)]
+    pub trade: Trade,
+    /// By which way its points come.
+    #[n(1)]
+    pub way: Way,
+    /// The company's own exchange page.
+    #[n(2)]
+    pub url: ExchangeUrl,
+    /// Whether a contract stands behind the line.
+    #[n(3)]
+    pub standing: Standing,
+}
+
+/// The trades of the companies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Trade {
+    /// クレジットカード会社.
+    #[n(0)]
+    CreditCard,
+    /// 航空会社.
+    #[n(1)]
+    Airline,
+    /// 流通等.
+    #[n(2)]
+    Retail,
+    /// 銀行.
+    #[n(3)]
+    Bank,
+    /// 電力・通信.
+    #[n(4)]
+    Utility,
+}
+
+/// By which way a company's points come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Way {
+    /// The holder links the company's ID, and converts at the company.
+    #[n(0)]
+    LinkedId,
+    /// The company gives a code that the holder enters.
+    #[n(1)]
+    Code,
+}
+
+/// Whether a line of the catalogue is real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Standing {
+    /// An example (例): rate and limits are invented.
+    #[n(0)]
+    Example,
+    /// A contract was made.
+    #[n(1)]
+    Contract,
+}
+
+/// The address of a company's exchange page: `https://` and at most 200 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExchangeUrl(String);
+
+impl ExchangeUrl {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::str::FromStr for ExchangeUrl {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let rest = text.strip_prefix("https://").unwrap_or_default();
+        let visible = rest.bytes().all(|b| b.is_ascii_graphic() && !b"\"'<>`".contains(&b));
+        let fits = !rest.is_empty() && text.len() <= 200 && visible;
+        if fits { Ok(Self(text.into())) } else { Err(NotAnId::Form) }
+    }
+}
+
+impl core::fmt::Display for ExchangeUrl {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+crate::codec::cbor_text!(ExchangeUrl);
+
 impl CompanyTerms {
+    /// Whether points come by this way; by both where the catalogue does not say.
+    #[must_use]
+    pub fn comes_by(&self, way: Way) -> bool {
+        self.shown.as_ref().is_none_or(|shown| shown.way == way)
+    }
+
     /// The points for so many of the company's; none unless they are whole units.
     #[must_use]
     pub fn convert(&self, amount: CompanyPoints) -> Option<Points> {

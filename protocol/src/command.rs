@@ -1,8 +1,10 @@
 //! Commands: what may be asked of the ledger. Each has a part that a shop or peer may see and a
 //! part that only holder and auditor see (architecture, What an entry is).
 
+mod company;
 mod bulk;
 mod fact;
+mod life;
 mod payout;
 mod import;
 mod order;
@@ -21,19 +23,26 @@ pub use bulk::{
     BulkClosing, BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, BulkSweep,
     GroupPerson, GroupPrivate, GroupShared, SlipClaim, SlipLine, SlipLines, SlipReissue,
 };
+pub use company::CompanySigned;
 pub use fact::{
-    AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue, InUse,
-    MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
+    AccountOpening, AccountStateChange, CompanyLink, DAY_CLOSE_MAX, DirectoryPart, HandleIssue,
+    InUse, MerchantSetting, Preset, PresetSetting, RulesVersion, TerminalSetting, TownOpening,
 };
 pub use import::{
     Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
+};
+pub use life::{
+    AccountClosing, CORRECTION_LEGS_MAX, ClassChange, CodeEntry, Correction, CorrectionLeg,
+    CorrectionReason, Direction, ERASED_AT_ONCE_MAX, Erasure, ErasureReason, Estate, HEIRS_MAX,
+    LegalHold, LegalHoldChange, Reissue, Reissued, Share, SignedCode,
 };
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
 };
 pub use payout::{
-    BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain, TransferReturned,
+    AssociationPayee, BankSetting, RunClosing, RunMark, RunSlice, RunStep, TransferAgain,
+    TransferReturned,
 };
 pub use person::{CodePrivate, CodeShared, GrantCode, PersonJoin, PersonMatch, PersonPart};
 pub use points::{
@@ -197,7 +206,7 @@ pub enum Basis<'a> {
     /// A site signed it.
     Site(&'a dyn SiteSigned),
     /// A company signed it.
-    Company(&'a SignedConversion),
+    Company(&'a dyn CompanySigned),
     /// Another town signed it.
     Peer(&'a Received),
     /// Two towns signed it.
@@ -303,6 +312,24 @@ commands! {
     48 GrantGroup(GroupShared, GroupPrivate): Node,
 
     // Conversions, payments, life of an account: 50 to 64.
+    /// A company issues a code that works once.
+    50 IssueCode(SignedCode, Nothing): Company,
+    /// A holder enters a company's code.
+    51 EnterCode(Nothing, CodeEntry): Node of |_, own| own.account,
+    /// A holder ends the account and gives up what is in it.
+    52 CloseAccount(Nothing, AccountClosing): Node of |_, own| own.account,
+    /// A deceased person's points go to heirs or lapse, and the account ends.
+    53 SettleEstate(Nothing, Estate): Node of |_, own| own.account,
+    /// Lots are put right against `correction`.
+    54 Correct(Nothing, Correction): Node,
+    /// A holder moved in or away.
+    55 SetAccountClass(Nothing, ClassChange): Node of |_, own| own.account,
+    /// The data of persons are erased.
+    56 Erase(Nothing, Erasure): Node,
+    /// Data are kept for a court or an authority, or no longer.
+    57 SetLegalHold(Nothing, LegalHoldChange): Node of |_, own| own.account,
+    /// A sign-in was given anew at the desk.
+    58 Reissue(Nothing, Reissue): Node of |_, own| own.account,
 
     // Street cards: 65 to 74.
     /// A street's scheme, new or changed.
@@ -403,6 +430,8 @@ commands! {
     117 SetBudgetLine(BudgetLine, ByOfficer): Node,
     /// A shop's bank account, which stands in the vault.
     118 SetBank(BankSetting, ByOfficer): Node,
+    /// The shop as which a street's association is paid for charges.
+    119 SetPayee(AssociationPayee, ByOfficer): Node,
 
     // Moving in: 120 to 124.
     /// An import of balances from a former system, as declared.
@@ -482,13 +511,17 @@ impl Command {
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]
     pub const fn needs_two_officers(&self) -> bool {
-        // Bulk grants, claim slips, group applications.
+        matches!(
+            self,
+            // Bulk grants, claim slips, group applications.
 
-        // Conversions, payments, life of an account.
-
-        // Payout.
-        matches!(self, Self::SetBank(..) | Self::OpenImport(..))
-        // Moving in.
+            // Conversions, payments, life of an account.
+            Self::SettleEstate(..) | Self::Correct(..) | Self::Erase(..)
+            // Payout.
+            | Self::SetBank(..)
+            // Moving in.
+            | Self::OpenImport(..)
+        )
     }
 
     /// The payment that a payment makes, a void or a refund names.

@@ -58,9 +58,8 @@ impl Submission {
             Basis::Till(signed) => client(&signed.key()),
             Basis::Site(signed) => client(&signed.key()),
             Basis::Company(signed) => {
-                let (company, reference) = (signed.statement.company, &signed.statement.reference);
                 matches!(&self.key, Some(OperationKey::Company { company: by, reference: named })
-                    if *by == company && named == reference)
+                    if *by == signed.company() && named == signed.reference())
             }
             Basis::Peer(_) | Basis::Towns(_) | Basis::Directory(_) | Basis::Rule => true,
             Basis::Node => !self.command.is_named_by_its_key() || self.client_key().is_some(),

@@ -362,6 +362,10 @@ number_id!(
     SiteId, u32
 );
 number_id!(
+    /// An owner of several shops or departments.
+    OwnerId, u32
+);
+number_id!(
     /// A desk that sells, prints and exchanges.
     DeskId, u32
 );

@@ -9,6 +9,7 @@ use crate::{
     id::{CompanyId, CompanyReference, LinkId, MerchantId, PaymentId, TerminalId, TownId},
     key::ClientKey,
     points::Points,
+    text::company_code::CompanyCode,
 };
 
 /// A terminal's wish to take points from a holder. Signed under `Domain::Payment`.
@@ -38,6 +39,21 @@ pub struct PaymentIntent {
     /// SHA-256 of the holder's proof (a card's answer, or the token that a sign-in gave).
     #[n(7)]
     pub proof: Digest,
+    /// How the rest of `total_yen` is paid; none if nothing is left or nobody says.
+    #[n(8)]
+    pub rest: Option<Rest>,
+}
+
+/// How what points do not cover is paid at the shop. The shop's own money: recorded, not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Rest {
+    /// In cash.
+    #[n(0)]
+    Cash,
+    /// By card or another means of the shop's.
+    #[n(1)]
+    Card,
 }
 
 /// A terminal's void of a payment. Signed under `Domain::Void`.
@@ -117,4 +133,51 @@ pub struct ConversionStatement {
     /// The day in Japan on which it was signed.
     #[n(7)]
     pub signed: BusinessDate,
+}
+
+/// A company's statement that who enters a code once, at the named town and until the last day,
+/// converts so many of its points. Signed under `Domain::Code`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct CodeStatement {
+    /// The company that signs.
+    #[n(0)]
+    pub company: CompanyId,
+    /// Its own name for this code; the operation key.
+    #[n(1)]
+    pub reference: CompanyReference,
+    /// The base town that its customer named; the code works there alone.
+    #[n(2)]
+    pub town: TownId,
+    /// The code's hash, as [`code_hash`] makes it. The code itself is nowhere but with the
+    /// customer.
+    #[n(3)]
+    pub code: Digest,
+    /// How many of the company's points.
+    #[n(4)]
+    pub amount: CompanyPoints,
+    /// By which version of the catalogue.
+    #[n(5)]
+    pub catalogue: CatalogueVersion,
+    /// How many points they become.
+    #[n(6)]
+    pub points: Points,
+    /// The day in Japan on which it was signed.
+    #[n(7)]
+    pub signed: BusinessDate,
+    /// The last day in Japan on which it can be entered.
+    #[n(8)]
+    pub last_day: BusinessDate,
+}
+
+/// The hash under which a company's code is known. A code has 80 random bits, so that nobody finds
+/// it from the hash.
+#[must_use]
+pub fn code_hash(company: &CompanyId, code: &CompanyCode) -> Digest {
+    Digest::of(&[
+        b"jichi/code-hash/v1",
+        &[0],
+        company.as_str().as_bytes(),
+        &[0],
+        code.as_str().as_bytes(),
+    ])
 }

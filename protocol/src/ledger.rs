@@ -26,6 +26,9 @@ mod group;
 mod slip;
 
 // Conversions, payments, life of an account.
+mod issued_code;
+mod correction;
+mod life;
 
 // Street cards.
 mod charge;
@@ -64,8 +67,10 @@ pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use group::GROUP_PERSONS_MAX;
 pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
+pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
-pub use payout::NextRun;
+pub use payment::PaymentPreview;
+pub use payout::{ChargedDays, NextRun};
 pub use person::Person;
 pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
@@ -161,6 +166,14 @@ pub struct Ledger {
     applications: group::Approved,
 
     // Conversions, payments, life of an account.
+    /// Companies' codes, by their hashes.
+    exchange_codes: Hashed<Digest, IssuedCode>,
+    /// The day on which an account ended.
+    ended: Hashed<AccountId, BusinessDate>,
+    /// Whose data are kept for a court or an authority, and the entry that says so.
+    legal_holds: Hashed<AccountId, EntryIndex>,
+    /// Whose data were erased, and the entry that says so.
+    erased: Hashed<AccountId, EntryIndex>,
 
     // Street cards.
     schemes: Hashed<SchemeId, Scheme>,
@@ -207,6 +220,9 @@ pub struct Ledger {
     budget_lines: Hashed<crate::payout::Purse, crate::payout::BudgetLine>,
     /// Where in the vault a shop's bank account stands.
     banks: Hashed<MerchantId, crate::command::BankSetting>,
+    /// The schemes whose associations are paid as a shop.
+    associations: Hashed<MerchantId, SchemeId>,
+    charges_waiting: Hashed<SchemeId, ChargedDays>,
 
     // Moving in.
     imports: Hashed<crate::id::ImportId, Import>,
@@ -421,6 +437,15 @@ impl Ledger {
             Command::ReturnSlips(_, sweep) => self.plan_slip_return(sweep),
             Command::GrantGroup(shared, private) => self.plan_group(shared, private),
             // Conversions, payments, life of an account.
+            Command::IssueCode(signed, _) => self.plan_exchange_code(&signed.statement),
+            Command::EnterCode(_, entered) => self.plan_exchange_code_entry(entered),
+            Command::CloseAccount(_, closing) => self.plan_account_end(closing),
+            Command::SettleEstate(_, estate) => self.plan_estate(estate),
+            Command::Correct(_, correction) => self.plan_correction(correction),
+            Command::SetAccountClass(_, change) => self.plan_class(change),
+            Command::Erase(_, erasure) => self.plan_erasure(erasure),
+            Command::SetLegalHold(_, change) => self.plan_legal_hold(change),
+            Command::Reissue(_, reissue) => self.plan_sign_in_reissue(reissue),
 
             // Street cards.
             Command::SetScheme(scheme, _) => self.plan_scheme(scheme),
@@ -473,6 +498,7 @@ impl Ledger {
             Command::RepeatTransfer(again, _) => self.plan_transfer_again(again),
             Command::SetBudgetLine(line, _) => self.plan_budget_line(line),
             Command::SetBank(setting, _) => self.plan_bank(setting),
+            Command::SetPayee(payee, _) => self.plan_payee(payee),
             // Moving in.
             Command::OpenImport(opening, _) => self.plan_import(opening),
             Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
@@ -523,9 +549,7 @@ impl Ledger {
             Command::OpenAccount(_, opening) => {
                 self.holders.insert(opening.account, Holder::new(opening.class));
             }
-            Command::SetAccountState(_, change) => {
-                self.holders.get_mut(&change.account).ok_or(Broken::Unknown)?.state = change.state;
-            }
+            Command::SetAccountState(_, change) => self.apply_account_state(change)?,
             Command::SetMerchant(setting, _) => {
                 self.merchants.insert(setting.merchant, setting.clone());
             }
@@ -582,6 +606,16 @@ impl Ledger {
             Command::GrantGroup(shared, own) => self.apply_group(entry.index, shared, own)?,
 
             // Conversions, payments, life of an account.
+            Command::IssueCode(signed, _) => {
+                self.apply_exchange_code(entry.index, &signed.statement)
+            }
+            Command::EnterCode(_, entered) => self.apply_exchange_code_entry(entry, entered)?,
+            Command::CloseAccount(_, closing) => self.apply_account_end(closing.account)?,
+            Command::SettleEstate(_, estate) => self.apply_account_end(estate.account)?,
+            Command::Correct(..) | Command::Reissue(..) => {}
+            Command::SetAccountClass(_, change) => self.apply_class(change)?,
+            Command::Erase(_, erasure) => self.apply_erasure(entry, erasure),
+            Command::SetLegalHold(_, change) => self.apply_legal_hold(entry.index, change),
 
             // Street cards.
             Command::SetScheme(scheme, _) => {
@@ -666,6 +700,7 @@ impl Ledger {
             Command::SetBank(setting, _) => {
                 self.banks.insert(setting.merchant, setting.clone());
             }
+            Command::SetPayee(payee, _) => self.apply_payee(payee)?,
             // Moving in.
             Command::OpenImport(opening, _) => self.apply_import(entry, opening),
             Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,

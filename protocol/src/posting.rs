@@ -126,6 +126,16 @@ impl Postings {
         Points::sum(debits).unwrap_or(Points::MAX)
     }
 
+    /// The lots that the first debit of a holder takes, in order.
+    #[must_use]
+    pub fn lots_out_of_holders(&self) -> Vec<Lot> {
+        let debit = self.0.iter().find_map(|posting| match posting {
+            Posting::Lots { side: Side::Debit, lots, .. } => Some(lots.clone()),
+            Posting::Lots { side: Side::Credit, .. } | Posting::Book { .. } => None,
+        });
+        debit.unwrap_or_default()
+    }
+
     /// The movements.
     #[must_use]
     pub fn as_slice(&self) -> &[Posting] {

@@ -222,6 +222,36 @@ refusals! {
     93 OwnApplication retry "own_application",
 
     // Conversions, payments, life of an account: 100 to 119.
+    /// What the account holds is not what its holder gives up.
+    100 BalanceNotDecided { 0 held: Points } final "balance_not_decided",
+    /// Points of the account are unassigned, on their way or reserved.
+    101 PointsWait { 0 points: Points } final "points_wait",
+    /// No company issued such a code.
+    102 UnknownExchangeCode retry "unknown_exchange_code",
+    /// The code was used.
+    103 ExchangeCodeUsed final "exchange_code_used",
+    /// The code's last day is over.
+    104 ExchangeCodeExpired { 0 last: BusinessDate } final "exchange_code_expired",
+    /// A code of this hash was issued before.
+    105 ExchangeCodeTaken final "exchange_code_taken",
+    /// More points than the goods cost.
+    106 OverTotal { 0 total: Points } retry "over_total",
+    /// The town gives a deceased person's points to nobody.
+    107 HeirsNotAllowed final "heirs_not_allowed",
+    /// The account is not a deceased person's.
+    108 NotDeceased final "not_deceased",
+    /// The account does not hold the lots that are named.
+    109 LotsNotHeld final "lots_not_held",
+    /// The data are kept for a court or an authority.
+    110 UnderLegalHold final "under_legal_hold",
+    /// Only the data behind an ended account are erased.
+    111 AccountNotEnded final "account_not_ended",
+    /// The data behind the account were erased.
+    112 AccountErased final "account_erased",
+    /// The town still keeps the data.
+    113 RetentionRuns { 0 until: BusinessDate } final "retention_runs",
+    /// The company's points come by another way: by linked ID, or by code.
+    114 OtherWay retry "other_way",
 
     // Street cards: 120 to 139.
     /// No such scheme.

@@ -219,10 +219,10 @@ fn add(sum: &mut Points, more: Points) {
     *sum = sum.plus(more).unwrap_or(Points::MAX);
 }
 
-/// All lots that holders have or that wait for a town.
+/// All lots that holders have, or that left them and are not used yet.
 fn lots(ledger: &Ledger) -> impl Iterator<Item = Lot> {
     let held = ledger.holders().flat_map(|(_, holder)| holder.lots.iter());
-    held.chain(ledger.conversions_waiting().map(|conversion| conversion.lot))
+    held.chain(ledger.lots_on_the_way())
 }
 
 /// What is unused on a day; what expired before it is not, swept or not.

@@ -30,6 +30,8 @@ pub enum Domain {
     Document,
     /// An agreement between two towns.
     Agreement,
+    /// A company's statement about a one-time code.
+    Code,
     // Street cards.
     /// A terminal's reward for a purchase in cash.
     Reward,
@@ -72,6 +74,7 @@ impl Domain {
             Self::Envelope => "jichi/envelope/v1",
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
+            Self::Code => "jichi/code/v1",
             // Street cards.
             Self::Reward => "jichi/reward/v1",
             Self::RewardReturn => "jichi/reward-return/v1",

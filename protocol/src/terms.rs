@@ -54,6 +54,37 @@ pub struct TownTerms {
     /// Limit by a street's card.
     #[n(6)]
     pub street_card: Limit,
+    /// Who gets a deceased person's points; none says as [`TownTerms::heirs`] does.
+    #[n(7)]
+    pub heirs: Option<Heirs>,
+    /// How long the data behind ended accounts are kept; none says as [`TownTerms::retention`]
+    /// does.
+    #[n(8)]
+    pub retention: Option<Retention>,
+}
+
+/// Who gets a deceased person's points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Heirs {
+    /// Their heirs, as two officers find.
+    #[n(0)]
+    Inherit,
+    /// Nobody: the points lapse.
+    #[n(1)]
+    None,
+}
+
+/// How long the data behind ended accounts are kept, in whole fiscal years behind the one in which
+/// the account ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Retention {
+    /// Of residents.
+    #[n(0)]
+    pub resident_years: u32,
+    /// Of visitors.
+    #[n(1)]
+    pub visitor_years: u32,
 }
 
 /// The longest refund window (money-rules, A refund).
@@ -69,7 +100,28 @@ impl TownTerms {
         password: Limit { payment: Points::from_u32(30_000), day: Points::from_u32(50_000) },
         card: Limit { payment: Points::from_u32(100_000), day: Points::from_u32(200_000) },
         street_card: Limit { payment: Points::from_u32(1_000), day: Points::from_u32(3_000) },
+        heirs: None,
+        retention: None,
     };
+
+    /// Who gets a deceased person's points: their heirs, if the town says nothing else.
+    #[must_use]
+    pub const fn heirs(&self) -> Heirs {
+        match self.heirs {
+            Some(heirs) => heirs,
+            None => Heirs::Inherit,
+        }
+    }
+
+    /// How long the data behind ended accounts are kept: five years, if the town says nothing
+    /// else (people.md, retention classes).
+    #[must_use]
+    pub const fn retention(&self) -> Retention {
+        match self.retention {
+            Some(retention) => retention,
+            None => Retention { resident_years: 5, visitor_years: 5 },
+        }
+    }
 
     /// The limit of a way of showing who one is.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Text that people type: look-alikes made plain, free text that holds no My Number, MyKey IDs.
 
+pub mod company_code;
 mod my_number;
 pub mod day;
 pub mod mykey;

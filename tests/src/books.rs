@@ -290,7 +290,7 @@ impl Books {
         let number = u32::try_from(self.shops.len())?.saturating_add(1);
         let (merchant, terminal) = (MerchantId(number), TerminalId(number));
         let state = InUse::Active;
-        let setting = MerchantSetting { merchant, name: name.parse()?, state };
+        let setting = MerchantSetting::plain(merchant, name.parse()?, state);
         self.ask(Command::SetMerchant(setting, Self::by_officer()))?;
         let key = self.key.public();
         let setting = TerminalSetting { terminal, merchant, key, state };
@@ -326,6 +326,7 @@ impl Books {
             total_yen: None,
             at: self.time,
             proof: jichi_protocol::digest::Digest::of(&[b"proof"]),
+            rest: None,
         };
         let signature = self.sign(Domain::Payment, &intent);
         self.payments.insert((name.to_owned(), shop.to_owned()), key.payment());

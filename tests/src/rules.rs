@@ -17,6 +17,7 @@ mod foundation;
 mod orders;
 
 // Payout.
+mod payout;
 
 // Moving in.
 
@@ -43,6 +44,7 @@ pub fn all() -> Steps<Books> {
     orders::add(&mut steps);
 
     // Payout.
+    payout::add(&mut steps);
 
     // Moving in.
     steps

@@ -18,7 +18,7 @@ use jichi_protocol::{
     },
     digest::Digest,
     entry::Submission,
-    id::{AccountId, MerchantId, OfficerId, ProgrammeId, TerminalId},
+    id::{AccountId, MerchantId, OfficerId, OwnerId, ProgrammeId, TerminalId},
     key::{ClientKey, OperationKey},
     label::Label,
     text::{FreeText, mykey::MyKeyName},
@@ -215,6 +215,10 @@ struct MerchantBody {
     merchant: u32,
     name: TextBody,
     state: InUseBody,
+    /// Minutes behind midnight until which a payment can be voided, at most 300.
+    day_close_minutes: Option<u16>,
+    /// The owner of several shops or departments.
+    owner: Option<u32>,
 }
 
 /// A public name. It passes the rule against 12-digit numbers as free text, too.
@@ -233,6 +237,8 @@ async fn set_merchant(
         merchant: MerchantId(body.merchant),
         name: label(&body.name)?,
         state: body.state.into(),
+        day_close: body.day_close_minutes,
+        owner: body.owner.map(OwnerId),
     };
     let committed = submit(&town, key, Command::SetMerchant(setting, by(officer))).await?;
     Ok(Done::over(&committed, answer::Nothing {}))

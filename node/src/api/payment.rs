@@ -15,8 +15,9 @@ use jichi_protocol::{
     date::Time,
     entry::{Outcome, Submission},
     id::{MerchantId, PaymentId, TerminalId, TownId},
-    intent::{PaymentIntent, RefundIntent, VoidIntent},
+    intent::{PaymentIntent, RefundIntent, Rest, VoidIntent},
     key::{ClientKey, OperationKey},
+    ledger::RefundPreview,
     points::Points,
     refusal::Refusal,
     signature::Signature,
@@ -47,9 +48,11 @@ pub fn routes() -> Router<Town> {
     Router::new()
         .route("/v1/proofs", post(prove))
         .route("/v1/payments", post(pay))
+        .route("/v1/payments/preview", post(super::preview::payment))
         .route("/v1/voids", post(void))
+        .route("/v1/voids/preview", post(super::preview::void))
         .route("/v1/refunds", post(refund))
-        .route("/v1/refunds/preview", post(preview))
+        .route("/v1/refunds/preview", post(super::preview::refund))
         .route("/v1/operations/{key}", get(operation))
         .route("/v1/operations/{key}/receipt", get(receipt))
         .route("/v1/time", get(time))
@@ -110,14 +113,42 @@ async fn prove(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PaymentBody {
+pub(super) struct PaymentBody {
     merchant: u32,
     terminal: u32,
     points: u64,
     total_yen: Option<u64>,
+    /// How the rest of the price is paid.
+    rest: Option<RestBody>,
     at: u64,
     proof: String,
     signature: String,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum RestBody {
+    Cash,
+    Card,
+}
+
+impl PaymentBody {
+    pub(super) fn intent(&self, town: TownId, key: ClientKey) -> Result<PaymentIntent, Problem> {
+        Ok(PaymentIntent {
+            town,
+            key,
+            merchant: MerchantId(self.merchant),
+            terminal: TerminalId(self.terminal),
+            points: points(self.points)?,
+            total_yen: self.total_yen.map(points).transpose()?,
+            at: Time(self.at),
+            proof: proof_hash(&self.proof),
+            rest: self.rest.map(|rest| match rest {
+                RestBody::Cash => Rest::Cash,
+                RestBody::Card => Rest::Card,
+            }),
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -145,16 +176,7 @@ async fn pay(
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let hash = proof_hash(&body.proof);
     let terminal = TerminalId(body.terminal);
-    let intent = PaymentIntent {
-        town: town.id(),
-        key,
-        merchant: MerchantId(body.merchant),
-        terminal,
-        points: points(body.points)?,
-        total_yen: body.total_yen.map(points).transpose()?,
-        at: Time(body.at),
-        proof: hash,
-    };
+    let intent = body.intent(town.id(), key)?;
     let signed = SignedPayment { intent, signature: signature(&body.signature)? };
     let Some(proof) = town.proof(&hash, clock::monotonic()) else {
         let committed = paid_before(&town, &signed).await?;
@@ -193,7 +215,7 @@ async fn paid_before(town: &Town, again: &SignedPayment) -> Result<Committed, No
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct VoidBody {
+pub(super) struct VoidBody {
     merchant: u32,
     terminal: u32,
     payment: String,
@@ -201,19 +223,25 @@ struct VoidBody {
     signature: String,
 }
 
+impl VoidBody {
+    pub(super) fn intent(&self, town: TownId, key: ClientKey) -> Result<VoidIntent, Problem> {
+        Ok(VoidIntent {
+            town,
+            key,
+            merchant: MerchantId(self.merchant),
+            terminal: TerminalId(self.terminal),
+            payment: payment_id(&self.payment)?,
+            at: Time(self.at),
+        })
+    }
+}
+
 async fn void(
     State(town): State<Town>,
     IdempotencyKey(key): IdempotencyKey,
     StrictJson(body): StrictJson<VoidBody>,
 ) -> Result<Done<impl Serialize>, NoEntry> {
-    let intent = VoidIntent {
-        town: town.id(),
-        key,
-        merchant: MerchantId(body.merchant),
-        terminal: TerminalId(body.terminal),
-        payment: payment_id(&body.payment)?,
-        at: Time(body.at),
-    };
+    let intent = body.intent(town.id(), key)?;
     let signed = SignedVoid { intent, signature: signature(&body.signature)? };
     let submission = Submission {
         key: Some(OperationKey::Client(key)),
@@ -231,7 +259,7 @@ struct VoidAnswer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RefundBody {
+pub(super) struct RefundBody {
     merchant: u32,
     terminal: u32,
     payment: String,
@@ -241,7 +269,7 @@ struct RefundBody {
 }
 
 impl RefundBody {
-    fn intent(&self, town: TownId, key: ClientKey) -> Result<RefundIntent, Problem> {
+    pub(super) fn intent(&self, town: TownId, key: ClientKey) -> Result<RefundIntent, Problem> {
         Ok(RefundIntent {
             town,
             key,
@@ -257,7 +285,12 @@ impl RefundBody {
 #[derive(Serialize)]
 struct RefundAnswer {
     refunded: u64,
+    back: u64,
     lapsed: u64,
+    unclaimed: u64,
+    in_cash: u64,
+    /// What the purchase earned and goes back to the street.
+    reward: u64,
     #[serde(flatten)]
     slip: Slip,
 }
@@ -268,6 +301,7 @@ async fn refund(
     StrictJson(body): StrictJson<RefundBody>,
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let intent = body.intent(town.id(), key)?;
+    let asked = intent.points;
     let signed = SignedRefund { intent, signature: signature(&body.signature)? };
     let submission = Submission {
         key: Some(OperationKey::Client(key)),
@@ -275,9 +309,20 @@ async fn refund(
         evidence: None,
     };
     let committed = answer::submit(town.engine(), submission).await?;
-    let lapsed = lapsed_in(&committed.entry.outcome);
+    let Outcome::Done(effect) = &committed.entry.outcome else {
+        return Err(EdgeProblem::Internal.into());
+    };
+    let did = RefundPreview::of(&effect.postings, asked);
     let slip = Slip::of(&town, &committed.entry, Side::Credit).await?;
-    let answer = RefundAnswer { refunded: body.points, lapsed: lapsed.get(), slip };
+    let answer = RefundAnswer {
+        refunded: body.points,
+        back: did.back.get(),
+        lapsed: did.lapses.get(),
+        unclaimed: did.unclaimed.get(),
+        in_cash: did.in_cash.get(),
+        reward: did.reward.get(),
+        slip,
+    };
     Ok(Done::over(&committed, answer))
 }
 
@@ -293,30 +338,6 @@ pub(super) fn lapsed_in(outcome: &Outcome) -> Points {
         Posting::Book { .. } | Posting::Lots { .. } => None,
     });
     Points::sum(lapsed).unwrap_or(Points::MAX)
-}
-
-#[derive(Serialize)]
-struct PreviewAnswer {
-    back: u64,
-    lapses: u64,
-    /// What the purchase earned and goes back to the street.
-    reward: u64,
-}
-
-/// What a refund would do, to be confirmed at the till before it is sent.
-async fn preview(
-    State(town): State<Town>,
-    IdempotencyKey(key): IdempotencyKey,
-    StrictJson(body): StrictJson<RefundBody>,
-) -> Result<Response, NoEntry> {
-    let intent = body.intent(town.id(), key)?;
-    let preview = answer::read(town.engine(), |ledger| ledger.preview_refund(&intent)).await??;
-    let answer = PreviewAnswer {
-        back: preview.back.get(),
-        lapses: preview.lapses.get(),
-        reward: preview.reward.get(),
-    };
-    Ok(Json(answer).into_response())
 }
 
 #[derive(Serialize)]

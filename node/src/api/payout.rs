@@ -14,7 +14,9 @@ use axum::{
 };
 use jichi_protocol::{
     calendar::{CalendarYear, DaysOff, HolidayTable},
-    command::{Command, RunClosing, RunMark, RunStep, TransferAgain, TransferReturned},
+    command::{
+        AssociationPayee, Command, RunClosing, RunMark, RunStep, TransferAgain, TransferReturned,
+    },
     date::BusinessDate,
     entry::Submission,
     id::{MerchantId, OfficerId, ProgrammeId, RunId, SchemeId},
@@ -43,6 +45,7 @@ pub fn routes() -> Router<Town> {
         .route("/v1/holidays", post(set_holidays))
         .route("/v1/payout-terms", post(set_terms).get(terms))
         .route("/v1/budget-lines", post(set_budget_line))
+        .route("/v1/association-payees", post(set_payee))
         .route("/v1/payout-runs", post(close).get(runs))
         .route("/v1/payout-runs/next", get(next))
         .route("/v1/payout-runs/{run}", get(run))
@@ -204,6 +207,26 @@ async fn set_budget_line(
         detail: body.detail.as_ref().map(label).transpose()?,
     };
     submit(&town, key, Command::SetBudgetLine(line, by(officer))).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayeeBody {
+    scheme: u32,
+    merchant: u32,
+}
+
+/// The shop as which a street's association is paid for charges of its card.
+async fn set_payee(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<PayeeBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::MerchantOfficer)?;
+    let (scheme, merchant) = (SchemeId(body.scheme), MerchantId(body.merchant));
+    let payee = AssociationPayee { scheme, merchant };
+    submit(&town, key, Command::SetPayee(payee, by(officer))).await
 }
 
 #[derive(Deserialize)]

@@ -153,6 +153,23 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::SlipNotIssued
         | Refusal::OwnApplication => None,
         // Conversions, payments, life of an account.
+        Refusal::BalanceNotDecided { held: points } | Refusal::PointsWait { points } => {
+            both(format!("{points}ポイント"), format!("{points} points"))
+        }
+        Refusal::OverTotal { total } => both(format!("代金{total}円"), format!("price {total}")),
+        Refusal::ExchangeCodeExpired { last: date } | Refusal::RetentionRuns { until: date } => {
+            both(format!("{date}まで"), format!("until {date}"))
+        }
+        Refusal::UnknownExchangeCode
+        | Refusal::ExchangeCodeUsed
+        | Refusal::ExchangeCodeTaken
+        | Refusal::HeirsNotAllowed
+        | Refusal::NotDeceased
+        | Refusal::LotsNotHeld
+        | Refusal::UnderLegalHold
+        | Refusal::AccountNotEnded
+        | Refusal::AccountErased
+        | Refusal::OtherWay => None,
 
         // Street cards.
         Refusal::BelowCharge { least } => both(format!("最低{least}"), format!("least {least}")),

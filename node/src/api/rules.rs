@@ -2,14 +2,16 @@
 
 use axum::{Router, extract::State, routing::post};
 use jichi_protocol::{
-    catalogue::{Catalogue, CatalogueVersion, CompanyPoints, CompanyTerms},
+    catalogue::{
+        Catalogue, CatalogueVersion, CompanyPoints, CompanyTerms, Shown, Standing, Trade, Way,
+    },
     command::Command,
     entry::Submission,
     id::ProgrammeId,
     key::OperationKey,
     lot::{Grace, Issuer, Paid},
     programme::{Audience, ExpiryRule, Programme},
-    terms::{Limit, TownTerms},
+    terms::{Heirs, Limit, Retention, TownTerms},
 };
 use serde::Deserialize;
 
@@ -184,6 +186,54 @@ struct CompanyBody {
     monthly_max: u64,
     issuer: IssuerBody,
     paid: PaidBody,
+    shown: Option<ShownBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TradeBody {
+    CreditCard,
+    Airline,
+    Retail,
+    Bank,
+    Utility,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WayBody {
+    LinkedId,
+    Code,
+}
+
+/// What people see of a company. It is an example until a contract is entered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShownBody {
+    trade: TradeBody,
+    way: WayBody,
+    exchange_url: String,
+    example: bool,
+}
+
+impl ShownBody {
+    fn shown(&self) -> Result<Shown, Problem> {
+        Ok(Shown {
+            trade: match self.trade {
+                TradeBody::CreditCard => Trade::CreditCard,
+                TradeBody::Airline => Trade::Airline,
+                TradeBody::Retail => Trade::Retail,
+                TradeBody::Bank => Trade::Bank,
+                TradeBody::Utility => Trade::Utility,
+            },
+            way: match self.way {
+                WayBody::LinkedId => Way::LinkedId,
+                WayBody::Code => Way::Code,
+            },
+            url: self.exchange_url.parse().map_err(|_| invalid("exchange_url"))?,
+            standing: if self.example { Standing::Example } else { Standing::Contract },
+        })
+    }
 }
 
 impl CompanyBody {
@@ -199,6 +249,7 @@ impl CompanyBody {
             monthly_max: CompanyPoints(self.monthly_max),
             issuer: self.issuer.into(),
             paid: self.paid.into(),
+            shown: self.shown.as_ref().map(ShownBody::shown).transpose()?,
         })
     }
 }
@@ -249,6 +300,22 @@ struct TermsBody {
     password: LimitBody,
     card: LimitBody,
     street_card: LimitBody,
+    heirs: Option<HeirsBody>,
+    retention: Option<RetentionBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum HeirsBody {
+    Inherit,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionBody {
+    resident_years: u32,
+    visitor_years: u32,
 }
 
 async fn set_terms(
@@ -266,6 +333,14 @@ async fn set_terms(
         password: body.password.limit()?,
         card: body.card.limit()?,
         street_card: body.street_card.limit()?,
+        heirs: body.heirs.map(|heirs| match heirs {
+            HeirsBody::Inherit => Heirs::Inherit,
+            HeirsBody::None => Heirs::None,
+        }),
+        retention: body.retention.map(|kept| Retention {
+            resident_years: kept.resident_years,
+            visitor_years: kept.visitor_years,
+        }),
     };
     submit(&town, key, Command::SetTerms(terms, by(officer))).await
 }

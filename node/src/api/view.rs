@@ -148,6 +148,8 @@ pub struct Line {
     pub points_in: u64,
     /// Points that went out.
     pub points_out: u64,
+    /// Points that were converted, and for which no town was chosen yet.
+    pub points_waiting: u64,
     /// The code of the refusal, if it was refused.
     pub refused: Option<&'static str>,
 }
@@ -173,9 +175,22 @@ impl Line {
             kind: entry.submission.command.kind_name(),
             points_in: points_in.get(),
             points_out: points_out.get(),
+            points_waiting: waiting_in(entry).get(),
             refused,
         }
     }
+}
+
+/// Points of an entry that wait for a town.
+fn waiting_in(entry: &Entry) -> Points {
+    let Outcome::Done(effect) = &entry.outcome else { return Points::ZERO };
+    let waits = effect.postings.as_slice().iter().filter_map(|posting| match posting {
+        Posting::Book { account: Account::Unassigned(_), side: Side::Credit, points } => {
+            Some(*points)
+        }
+        Posting::Book { .. } | Posting::Lots { .. } => None,
+    });
+    Points::sum(waits).unwrap_or(Points::MAX)
 }
 
 impl History {

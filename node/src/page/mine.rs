@@ -66,6 +66,7 @@ enum Moved {
     In(String),
     Out(String),
     Both { out: String, back: String },
+    Waits(String),
     Nothing,
 }
 
@@ -207,6 +208,7 @@ impl Line {
     fn of(line: &view::Line) -> Self {
         let (ins, outs) = (grouped(line.points_in.into()), grouped(line.points_out.into()));
         let moved = match (line.points_in, line.points_out) {
+            (0, 0) if line.points_waiting > 0 => Moved::Waits(grouped(line.points_waiting.into())),
             (0, 0) => Moved::Nothing,
             (_, 0) => Moved::In(ins),
             (0, _) => Moved::Out(outs),
@@ -282,7 +284,10 @@ fn download(visit: &Visit, entry: Result<Path<u64>, PathRejection>) -> Result<Re
         return Err(EdgeProblem::NotFound.into());
     }
     let committed = engine.committed(EntryIndex(index)).map_err(|_| EdgeProblem::Internal)?;
-    if !concerned(&committed.entry).contains(&account) {
+    // A conversion names its holder's link only, which the index knows.
+    let indexed = town.index().concerns(&account, EntryIndex(index));
+    let indexed = indexed.map_err(|_| EdgeProblem::Internal)?;
+    if !indexed && !concerned(&committed.entry).contains(&account) {
         return Err(EdgeProblem::NotFound.into());
     }
     let receipt = answer::receipt(engine, &committed)?.to_string();

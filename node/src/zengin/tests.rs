@@ -47,9 +47,9 @@ fn shown(bytes: &[u8]) -> String {
     bytes.iter().map(char).collect()
 }
 
-#[test]
-fn a_file_has_these_bytes() {
-    let transfers = [
+/// Two shops.
+fn transfers() -> [Transfer; 2] {
+    [
         Transfer {
             to: account("0005", ("ミツビシUFJ", "ホンテン"), "001", "123", "カ)マエバシパン"),
             yen: 450,
@@ -60,7 +60,12 @@ fn a_file_has_these_bytes() {
             yen: 1_234_567,
             customer: 42,
         },
-    ];
+    ]
+}
+
+#[test]
+fn a_file_has_these_bytes() {
+    let transfers = transfers();
     let bytes = file(&remitter(), &transfers, LineEnds::None).unwrap();
     let expected = [
         // Header: kind 1, 21, code 0, remitter's code, name C40, MMDD, bank, branch, account, C17.

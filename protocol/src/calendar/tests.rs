@@ -30,10 +30,10 @@ fn table(year: u32) -> DaysOff {
 
 /// The `n`th Monday of a month.
 fn monday(year: u32, month: u32, n: u32) -> BusinessDate {
-    let mondays = (1..=31)
+    let mut mondays = (1..=31)
         .filter_map(|day| BusinessDate::new(year, month, day))
         .filter(|day| Weekday::of(*day) == Weekday::Monday);
-    mondays.skip(usize::try_from(n - 1).unwrap()).next().unwrap()
+    mondays.nth(usize::try_from(n - 1).unwrap()).unwrap()
 }
 
 /// The Act on National Holidays (国民の祝日に関する法律), articles 2 and 3, with the days of the

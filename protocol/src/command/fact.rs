@@ -8,7 +8,9 @@ use crate::{
     account::{HolderClass, HolderState},
     date::BusinessDate,
     directory::{DirectoryRoot, Member, SignedStatement},
-    id::{AccountId, CompanyId, Generation, Handle, LinkId, MerchantId, TerminalId, TownId},
+    id::{
+        AccountId, CompanyId, Generation, Handle, LinkId, MerchantId, OwnerId, TerminalId, TownId,
+    },
     label::Label,
     signature::PublicKey,
 };
@@ -117,6 +119,24 @@ pub struct MerchantSetting {
     /// Whether it takes points.
     #[n(2)]
     pub state: InUse,
+    /// Minutes behind midnight until which a payment of the day before can be voided, at most
+    /// [`DAY_CLOSE_MAX`]; none for midnight itself.
+    #[n(3)]
+    pub day_close: Option<u16>,
+    /// Whose it is, for an owner of several shops or departments.
+    #[n(4)]
+    pub owner: Option<OwnerId>,
+}
+
+/// The latest close of a shop's day: 5 o'clock in the morning.
+pub const DAY_CLOSE_MAX: u16 = 300;
+
+impl MerchantSetting {
+    /// A shop that closes its day at midnight and stands alone.
+    #[must_use]
+    pub const fn plain(merchant: MerchantId, name: Label, state: InUse) -> Self {
+        Self { merchant, name, state, day_close: None, owner: None }
+    }
 }
 
 /// A terminal, new or changed.

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     date::BusinessDate,
     digest::Digest,
-    id::{MerchantId, RunId},
+    id::{MerchantId, RunId, SchemeId},
     payout::ReturnReason,
 };
 
@@ -100,4 +100,15 @@ pub struct BankSetting {
     /// The hash of the sealed record.
     #[n(2)]
     pub sealed: Digest,
+}
+
+/// A street's association is paid as this shop.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct AssociationPayee {
+    /// The association's scheme.
+    #[n(0)]
+    pub scheme: SchemeId,
+    /// The shop as which it is entered, with its bank account.
+    #[n(1)]
+    pub merchant: MerchantId,
 }

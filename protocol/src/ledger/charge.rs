@@ -198,7 +198,7 @@ impl Ledger {
         let ChargeState::Open { lots, .. } = &charge.state else { return Err(Broken::Unknown) };
         let points = Points::sum(lots.iter().map(|lot| lot.points)).ok_or(Broken::Balance)?;
         charge.state = ChargeState::Confirmed { points, day };
-        Ok(())
+        self.association_took(answer.scheme, day, points)
     }
 
     pub(super) fn plan_fail(&self, time: Time, answer: &ChargeAnswer) -> Result<Plan, Refusal> {

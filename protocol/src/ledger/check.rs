@@ -66,7 +66,7 @@ fn verify(command: &Command, signers: &[PublicKey]) -> Result<(), BadSignature> 
             one()?.verify(signed.domain(), &signed.statement(), signed.signature())
         }
         Basis::Company(signed) => {
-            one()?.verify(Domain::Conversion, &codec::encode(&signed.statement), &signed.signature)
+            one()?.verify(signed.domain(), &signed.statement(), signed.signature())
         }
         Basis::Peer(received) => {
             let envelope = Envelope::decode(&received.envelope).map_err(|_| BadSignature)?;
@@ -97,11 +97,8 @@ impl Ledger {
                 Ok(alloc::vec![site.key])
             }
             Basis::Company(signed) => {
-                let statement = &signed.statement;
-                let terms = self
-                    .catalogues
-                    .get(&statement.catalogue)
-                    .and_then(|catalogue| catalogue.company(&statement.company));
+                let catalogue = self.catalogues.get(&signed.catalogue());
+                let terms = catalogue.and_then(|known| known.company(&signed.company()));
                 terms.map(|terms| alloc::vec![terms.key]).ok_or(Refusal::UnknownCompany)
             }
             Basis::Peer(received) => {

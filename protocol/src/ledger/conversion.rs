@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     account::{Account, HolderState},
-    catalogue::{CompanyPoints, CompanyTerms},
+    catalogue::{CompanyPoints, CompanyTerms, Way},
     command::{Pick, Preset},
     date::BusinessDate,
-    id::{AccountId, ConversionId, EntryIndex},
+    id::{AccountId, CompanyId, CompanyReference, ConversionId, EntryIndex},
     intent::ConversionStatement,
     lot::{Birth, Grace, Lot, LotTerms, Origin},
     points::Points,
@@ -27,8 +27,12 @@ const STATEMENT_DAYS_MAX: u32 = 7;
 /// The id of a conversion.
 #[must_use]
 pub fn conversion_id(statement: &ConversionStatement) -> ConversionId {
-    let key =
-        [statement.company.as_str().as_bytes(), &[0], statement.reference.as_str().as_bytes()];
+    conversion_id_of(&statement.company, &statement.reference)
+}
+
+/// The id of a conversion, by the company's own name for it.
+pub(super) fn conversion_id_of(company: &CompanyId, reference: &CompanyReference) -> ConversionId {
+    let key = [company.as_str().as_bytes(), &[0], reference.as_str().as_bytes()];
     ConversionId::derived("jichi/conversion-id/v1", &key.concat())
 }
 
@@ -44,6 +48,9 @@ impl Ledger {
         let holder = self.holders.get(account).ok_or(Refusal::UnknownAccount)?;
         may_receive(holder.state)?;
         let terms = self.terms_of_company(statement)?;
+        if !terms.comes_by(Way::LinkedId) {
+            return Err(Refusal::OtherWay);
+        }
         let lot = self.converted_lot(statement, terms)?;
         if holder.preset.is_none() {
             return Err(Refusal::PresetTownNeeded);
@@ -58,7 +65,10 @@ impl Ledger {
             .ok_or(Refusal::TooManyPoints)
     }
 
-    fn terms_of_company(&self, statement: &ConversionStatement) -> Result<&CompanyTerms, Refusal> {
+    pub(super) fn terms_of_company(
+        &self,
+        statement: &ConversionStatement,
+    ) -> Result<&CompanyTerms, Refusal> {
         let catalogue =
             self.catalogues.get(&statement.catalogue).ok_or(Refusal::CatalogueNotValid)?;
         let replaced = self.catalogues.iter().any(|(version, later)| {
@@ -74,8 +84,18 @@ impl Ledger {
         catalogue.company(&statement.company).ok_or(Refusal::UnknownCompany)
     }
 
+    /// The terms that a company signed, whether they are still valid or not.
+    pub(super) fn signed_terms(
+        &self,
+        statement: &ConversionStatement,
+    ) -> Result<&CompanyTerms, Refusal> {
+        let catalogue = self.catalogues.get(&statement.catalogue);
+        let catalogue = catalogue.ok_or(Refusal::CatalogueNotValid)?;
+        catalogue.company(&statement.company).ok_or(Refusal::UnknownCompany)
+    }
+
     /// The lot that a conversion becomes, if the company reckoned right.
-    fn converted_lot(
+    pub(super) fn converted_lot(
         &self,
         statement: &ConversionStatement,
         terms: &CompanyTerms,
@@ -103,7 +123,7 @@ impl Ledger {
         Ok(Lot { terms, points: right })
     }
 
-    fn within_company_limits(
+    pub(super) fn within_company_limits(
         &self,
         account: &AccountId,
         statement: &ConversionStatement,
@@ -138,7 +158,17 @@ impl Ledger {
     ) -> Result<(), Broken> {
         let account = self.links.get(&link_key(&statement.company, &statement.link));
         let account = *account.ok_or(Broken::Unknown)?;
-        let terms = self.terms_of_company(statement).map_err(|_| Broken::Unknown)?;
+        self.note_conversion(index, account, statement)
+    }
+
+    /// Keeps what was converted, for its holder to choose a town.
+    pub(super) fn note_conversion(
+        &mut self,
+        index: EntryIndex,
+        account: AccountId,
+        statement: &ConversionStatement,
+    ) -> Result<(), Broken> {
+        let terms = self.signed_terms(statement).map_err(|_| Broken::Unknown)?;
         let lot = self.converted_lot(statement, terms).map_err(|_| Broken::Unknown)?;
         let today = self.meta.day;
         let conversion = Conversion {
@@ -152,10 +182,12 @@ impl Ledger {
         self.due.insert((conversion.last_day, id));
         self.conversions.insert(id, conversion);
         let holder = self.holders.get_mut(&account).ok_or(Broken::Unknown)?;
-        // Statements are at most a week old, so two months hold every sum that is still asked.
+        // Statements are at most a week old and a code lives at most so long: whatever is asked
+        // for again is still there.
+        let days = super::CODE_DAYS_MAX.saturating_add(62);
         let (company, date, amount) = (statement.company, statement.signed, statement.amount);
         holder.converted.change(|list| {
-            list.retain(|converted| today.days_since(converted.date) <= 62);
+            list.retain(|converted| today.days_since(converted.date) <= days);
             match list.iter_mut().find(|c| c.company == company && c.date == date) {
                 Some(same) => same.amount.0 = same.amount.0.saturating_add(amount.0),
                 None => list.push(Converted { company, date, amount }),

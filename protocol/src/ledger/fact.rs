@@ -9,13 +9,14 @@ use crate::{
     catalogue::Catalogue,
     channel::Channel,
     command::{
-        AccountOpening, AccountStateChange, CompanyLink, DirectoryPart, HandleIssue,
+        AccountOpening, AccountStateChange, CompanyLink, DAY_CLOSE_MAX, DirectoryPart, HandleIssue,
         MerchantSetting, Preset, PresetSetting, TerminalSetting,
     },
     date::Time,
     digest::Digest,
     directory::{Directory, Party},
     id::{CompanyId, LinkId},
+    points::Points,
     programme::Programme,
     refusal::Refusal,
     terms::{REFUND_DAYS_MAX, TownTerms},
@@ -105,7 +106,7 @@ impl Ledger {
         }
         let given = self.balance(&crate::account::Account::Programme(programme.id));
         if programme.ceiling < given {
-            return Err(Refusal::BudgetExhausted { left: crate::points::Points::ZERO });
+            return Err(Refusal::BudgetExhausted { left: Points::ZERO });
         }
         Ok(Plan::FACT)
     }
@@ -153,24 +154,43 @@ impl Ledger {
         match (holder.state, change.state) {
             // Ends are for good, and an account that still holds points does not end.
             (HolderState::Closed, _) => Err(Refusal::AccountClosed),
-            (_, HolderState::Closed)
-                if !holder.lots.is_empty()
-                    || self.has_pending(&change.account)
-                    || self.conversions_of(&change.account).next().is_some() =>
-            {
-                Err(Refusal::NotWellFormed)
+            (
+                HolderState::Open | HolderState::Frozen | HolderState::Deceased,
+                HolderState::Closed,
+            ) => {
+                let points = self.unassigned_sum(&change.account);
+                if !points.is_zero() || self.has_pending(&change.account) {
+                    return Err(Refusal::PointsWait { points });
+                }
+                let held = holder.lots.sum();
+                if held.is_zero() {
+                    Ok(Plan::FACT)
+                } else {
+                    Err(Refusal::BalanceNotDecided { held })
+                }
             }
             (
                 HolderState::Open | HolderState::Frozen | HolderState::Deceased,
-                HolderState::Open
-                | HolderState::Frozen
-                | HolderState::Deceased
-                | HolderState::Closed,
+                HolderState::Open | HolderState::Frozen | HolderState::Deceased,
             ) => Ok(Plan::FACT),
         }
     }
 
-    pub(super) const fn plan_merchant(_: &MerchantSetting) -> Result<Plan, Refusal> {
+    pub(super) fn apply_account_state(
+        &mut self,
+        change: &AccountStateChange,
+    ) -> Result<(), Broken> {
+        if change.state == HolderState::Closed {
+            return self.apply_account_end(change.account);
+        }
+        self.holders.get_mut(&change.account).ok_or(Broken::Unknown)?.state = change.state;
+        Ok(())
+    }
+
+    pub(super) fn plan_merchant(setting: &MerchantSetting) -> Result<Plan, Refusal> {
+        if setting.day_close.is_some_and(|minutes| minutes > DAY_CLOSE_MAX) {
+            return Err(Refusal::NotWellFormed);
+        }
         Ok(Plan::FACT)
     }
 

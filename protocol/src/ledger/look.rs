@@ -98,11 +98,6 @@ impl Ledger {
         self.conversions.get(conversion)
     }
 
-    /// All conversions that wait for a town, in order of their ids.
-    pub fn conversions_waiting(&self) -> impl Iterator<Item = &Conversion> {
-        self.conversions.iter().map(|(_, conversion)| conversion)
-    }
-
     /// The conversions of an account that wait for a town, in order of their ids.
     pub fn conversions_of(
         &self,

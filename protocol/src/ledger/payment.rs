@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Broken, Ledger, Payment, PaymentState, Plan, Taken, check::may_spend};
 use crate::{
-    account::{Account, Side},
+    account::Account,
     command::{InUse, Payer, SignedPayment},
     date::{BusinessDate, Time},
     entry::{Effect, Entry},
@@ -13,7 +13,7 @@ use crate::{
     key::{ClientKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     lot::Lot,
     points::Points,
-    posting::{Posting, Postings},
+    posting::Postings,
     refusal::Refusal,
 };
 
@@ -33,6 +33,12 @@ impl Ledger {
         may_spend(holder.state)?;
         if intent.points.is_zero() {
             return Err(Refusal::NoPoints);
+        }
+        if let Some(total) = intent.total_yen.filter(|total| *total < intent.points) {
+            return Err(Refusal::OverTotal { total });
+        }
+        if intent.rest.is_some() && intent.total_yen.is_none_or(|total| total == intent.points) {
+            return Err(Refusal::NotWellFormed);
         }
         let limit = self.terms.limit(payer.method);
         if intent.points > limit.payment {
@@ -55,6 +61,25 @@ impl Ledger {
             .and_then(|paid| self.with_reward(intent, payer.account, paid))
             .map(Plan::moving)
             .ok_or(Refusal::TooManyPoints)
+    }
+
+    /// What a payment would take, for holder and clerk to see before it is confirmed: the lots, and
+    /// what is left to spend.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the payment itself would get.
+    pub fn preview_payment(
+        &self,
+        intent: &PaymentIntent,
+        payer: &Payer,
+    ) -> Result<PaymentPreview, Refusal> {
+        let plan = self.plan_payment(intent, payer)?;
+        let holder = self.holders.get(&payer.account).ok_or(Refusal::UnknownAccount)?;
+        let held = holder.lots.spendable(self.meta.day);
+        Ok(PaymentPreview {
+            taken: plan.postings.lots_out_of_holders(),
+            left: held.minus(intent.points).unwrap_or(Points::ZERO),
+        })
     }
 
     /// Whether a terminal speaks to its own town for its own shop.
@@ -116,7 +141,7 @@ impl Ledger {
                 if !refunded.is_zero() {
                     return Err(Refusal::PartlyRefunded);
                 }
-                if *day != self.meta.day {
+                if time >= self.day_close(&payment.merchant, *day) {
                     return Err(Refusal::DayClosed);
                 }
                 let from = self.shop_gives_from(payment.merchant, *day);
@@ -125,6 +150,15 @@ impl Ledger {
                 Postings::balanced(back).map(Plan::moving).ok_or(Refusal::TooManyPoints)
             }
         }
+    }
+
+    /// When a shop's day closes: its payments can be voided before, and its payout run of that day
+    /// is not closed earlier.
+    #[must_use]
+    pub fn day_close(&self, merchant: &MerchantId, day: BusinessDate) -> Time {
+        let minutes = self.merchants.get(merchant).and_then(|setting| setting.day_close);
+        let behind_midnight = u64::from(minutes.unwrap_or(0)).saturating_mul(60_000);
+        day.plus_days(1).start().later_by_ms(behind_midnight)
     }
 
     pub(super) fn apply_void(
@@ -158,13 +192,18 @@ pub(super) fn may_still_come(time: Time, key: &[u8; 16]) -> bool {
     })
 }
 
+/// What a payment would take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentPreview {
+    /// The lots, first to expire first.
+    pub taken: Vec<Lot>,
+    /// What can be spent afterwards.
+    pub left: Points,
+}
+
 /// The lots that an entry takes from a holder, in order.
 pub(super) fn lots_taken(effect: &Effect) -> Vec<Lot> {
-    let debit = effect.postings.as_slice().iter().find_map(|posting| match posting {
-        Posting::Lots { side: Side::Debit, lots, .. } => Some(lots.clone()),
-        Posting::Lots { side: Side::Credit, .. } | Posting::Book { .. } => None,
-    });
-    debit.unwrap_or_default()
+    effect.postings.lots_out_of_holders()
 }
 
 /// The day until which a payment can be refunded.

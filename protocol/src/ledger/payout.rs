@@ -1,9 +1,11 @@
 //! Payout runs: a period is closed for every shop once, in slices, and then paid; what shops owe
 //! back is set off; a transfer that came back is owed again (money-rules, Paying the shops).
 
+mod association;
 mod look;
 mod slice;
 
+pub use association::ChargedDays;
 pub use look::NextRun;
 
 use super::{Broken, Ledger, Plan};
@@ -82,8 +84,8 @@ impl Ledger {
 
     /// Whether nothing of a shop's day can change any more but by a refund: until its day close a
     /// payment can be voided.
-    fn shop_day_is_over(&self, _: Time, _: &MerchantId, day: BusinessDate) -> bool {
-        self.meta.day > day
+    fn shop_day_is_over(&self, time: Time, shop: &MerchantId, day: BusinessDate) -> bool {
+        self.meta.day > day && time >= self.day_close(shop, day)
     }
 
     /// The business day on which a period is paid by the town's terms.

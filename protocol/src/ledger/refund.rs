@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use super::{Broken, Ledger, PaymentState, Plan, Taken, lapse, payment::refund_until};
 use crate::{
     account::{Account, HolderState, Side},
+    date::Time,
     entry::Effect,
     id::AccountId,
-    intent::RefundIntent,
+    intent::{RefundIntent, VoidIntent},
     lot::{Lot, Return},
     points::Points,
     posting::{Posting, Postings},
@@ -108,32 +109,65 @@ impl Ledger {
     /// The [`Refusal`] that the refund itself would get.
     pub fn preview_refund(&self, intent: &RefundIntent) -> Result<RefundPreview, Refusal> {
         let plan = self.plan_refund(intent)?;
-        let mut preview =
-            RefundPreview { back: Points::ZERO, lapses: Points::ZERO, reward: Points::ZERO };
-        for posting in plan.postings.as_slice() {
-            let points = posting.points().unwrap_or(Points::ZERO);
-            let sum = match posting {
-                Posting::Lots { side: Side::Credit, .. } => &mut preview.back,
-                Posting::Lots { side: Side::Debit, .. } => &mut preview.reward,
-                Posting::Book { account: Account::Association(_), .. }
-                | Posting::Book { side: Side::Debit, .. } => continue,
-                Posting::Book { side: Side::Credit, .. } => &mut preview.lapses,
-            };
-            *sum = sum.plus(points).unwrap_or(Points::MAX);
-        }
-        Ok(preview)
+        Ok(RefundPreview::of(&plan.postings, intent.points))
+    }
+
+    /// What a void would do now, for the person at the till to confirm.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the void itself would get.
+    pub fn preview_void(&self, time: Time, intent: &VoidIntent) -> Result<RefundPreview, Refusal> {
+        let plan = self.plan_void(time, intent)?;
+        let paid = match self.payments.get(&intent.payment).map(|payment| &payment.state) {
+            Some(PaymentState::Taken { lots, .. }) => {
+                Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX)
+            }
+            Some(PaymentState::Voided) | None => Points::ZERO,
+        };
+        Ok(RefundPreview::of(&plan.postings, paid))
     }
 }
 
-/// What a refund would do.
+/// What a refund or a void would do, or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefundPreview {
     /// Points that the holder can spend again.
     pub back: Points,
     /// Points that lapse as they come back.
     pub lapses: Points,
+    /// Points that come back to an account that is closed: nobody has them.
+    pub unclaimed: Points,
+    /// What the shop gives back in cash, since the law forbids to give it back as points.
+    pub in_cash: Points,
     /// Points that the purchase earned, and that go back to the street.
     pub reward: Points,
+}
+
+impl RefundPreview {
+    /// What the postings of a refund of so many points mean.
+    #[must_use]
+    pub fn of(postings: &Postings, asked: Points) -> Self {
+        let zero = Points::ZERO;
+        let mut preview =
+            Self { back: zero, lapses: zero, unclaimed: zero, in_cash: zero, reward: zero };
+        let mut moved = Points::ZERO;
+        for posting in postings.as_slice() {
+            let points = posting.points().unwrap_or(Points::ZERO);
+            let sum = match posting {
+                Posting::Lots { side: Side::Credit, .. } => &mut preview.back,
+                Posting::Lots { side: Side::Debit, .. } => &mut preview.reward,
+                Posting::Book { account: Account::Association(_), .. } => continue,
+                Posting::Book { side: Side::Credit, account: Account::Unclaimed, .. } => {
+                    &mut preview.unclaimed
+                }
+                Posting::Book { side: Side::Credit, .. } => &mut preview.lapses,
+                Posting::Book { side: Side::Debit, .. } => &mut moved,
+            };
+            *sum = sum.plus(points).unwrap_or(Points::MAX);
+        }
+        preview.in_cash = asked.minus(moved).unwrap_or(Points::ZERO);
+        preview
+    }
 }
 
 fn merge(lots: &mut Vec<Lot>, lot: Lot) {

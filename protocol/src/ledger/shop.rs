@@ -22,6 +22,9 @@ pub enum Taken {
     /// Captured orders and pledges.
     #[n(3)]
     Order,
+    /// Confirmed charges of a street's card, owed to its association.
+    #[n(4)]
+    Charge,
 }
 
 /// What a shop took on one day, and what of it was given back before a run closed over the day.

@@ -255,6 +255,7 @@ macro_rules! sections {
             , bulks, pending, slips, applications
 
             // Conversions, payments, life of an account.
+            , exchange_codes, ended, legal_holds, erased
 
             // Street cards.
             , schemes, card_stock, street_cards, card_accounts, charges, charged, rewards
@@ -269,7 +270,8 @@ macro_rules! sections {
             , sites, site_links, holds, campaigns
 
             // Payout.
-            , days_off, payout_terms, runs, statements, budget_lines, banks
+            , days_off, payout_terms, runs, statements, budget_lines, banks, associations,
+            charges_waiting
 
             // Moving in.
             , imports, arriving

@@ -8,6 +8,7 @@ pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
+mod life;
 mod grants;
 mod import;
 mod model;

@@ -37,6 +37,7 @@ fn forged(
         total_yen: None,
         at: clock::now(),
         proof: proof_hash(proof),
+        rest: None,
     };
     let signature = signer.sign(domain, &codec::encode(&intent));
     json!({"merchant": till.merchant.0, "terminal": till.terminal.0, "points": 10,

@@ -1,5 +1,6 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
+pub mod report;
 mod import;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
@@ -56,7 +57,8 @@ enum What {
     // Orders and pledges.
 
     // Payout.
-
+    /// The figures of a fiscal year as of a past day: the same bytes for the same day. 年度報告
+    Report(report::Args),
     // Moving in.
     /// Take over balances and history of a former system. 残高と履歴の移入
     Import(import::ImportArgs),
@@ -84,7 +86,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Orders and pledges.
 
         // Payout.
-
+        What::Report(args) => report::run(args),
         // Moving in.
         What::Import(args) => import::run(args),
     };

@@ -3,6 +3,7 @@
 pub(crate) mod cross;
 pub(crate) mod export;
 pub(crate) mod fold;
+mod inspect;
 mod remote;
 pub(crate) mod report;
 pub(crate) mod source;
@@ -19,6 +20,7 @@ use jichi_node::{
     clock,
     journal::damage::{OpenError, ReadError},
 };
+use jichi_protocol::date::BusinessDate;
 use jichi_protocol::log::{
     checkpoint::SignedCheckpoint,
     note::{KeyKind, VerifierKey},
@@ -29,6 +31,7 @@ use crate::out;
 use cross::cross_audit;
 use export::Form;
 use fold::Trusted;
+use inspect::Inspection;
 use source::Place;
 use verify::Terms;
 
@@ -54,6 +57,9 @@ enum What {
     Cross(CrossArgs),
     /// Write a log in a form that other programs read; it is checked on the way.
     Export(ExportArgs),
+    /// Check a log, and print what auditors look at: movements by month, corrections, grants just
+    /// under the limit, unusual refunds, a random sample. 例月出納検査・決算審査の資料
+    Report(ReportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -130,6 +136,26 @@ struct ExportArgs {
     /// Where to; else to standard output. For tiles: a new or empty folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReportArgs {
+    /// A node's data folder or journal, or the address of a node.
+    log: Place,
+    #[command(flatten)]
+    trust: Trust,
+    /// The first day, like 2026-04-01.
+    #[arg(long)]
+    from: BusinessDate,
+    /// The last day.
+    #[arg(long)]
+    until: BusinessDate,
+    /// A word by which the sample is drawn: the same word draws the same entries again.
+    #[arg(long, default_value = "1")]
+    seed: String,
+    /// How many entries the sample has.
+    #[arg(long, default_value_t = 25)]
+    sample: usize,
 }
 
 /// Why nothing is known about a log. It says nothing for or against it.
@@ -237,6 +263,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Verify(args) => run_verify(&args),
         What::Cross(args) => run_cross(&args),
         What::Export(args) => run_export(&args),
+        What::Report(args) => run_report(&args),
     };
     match ran {
         Ok(true) => Ok(ExitCode::SUCCESS),
@@ -314,6 +341,28 @@ fn run_export(args: &ExportArgs) -> Result<bool, CannotRead> {
     if !report.sound() || args.out.is_some() {
         out::say(&report.text())?;
     }
+    Ok(report.sound())
+}
+
+/// What auditors look at, behind the line that says whether the record was altered.
+fn run_report(args: &ReportArgs) -> Result<bool, CannotRead> {
+    let (trusted, token) = args.trust.read()?;
+    let terms = Terms { trusted: &trusted, token: token.as_ref(), now: clock::now() };
+    let mut inspection = Inspection::new(inspect::Scope {
+        from: args.from,
+        until: args.until,
+        seed: args.seed.clone(),
+        sample: args.sample,
+    });
+    let mut bar = out::Bar::new("entries");
+    let mut visit = |seen: &fold::Seen<'_>| inspection.see(seen);
+    let audited = verify::verify(&args.log, &terms, &mut visit, &mut |done, all| {
+        bar.show(done, all);
+    });
+    bar.clear();
+    let report = audited?.report;
+    out::result(&report.text())?;
+    out::result(&format!("\n{}", inspection.text()))?;
     Ok(report.sound())
 }
 

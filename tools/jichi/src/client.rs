@@ -286,6 +286,7 @@ impl Terminal {
             total_yen: None,
             at,
             proof: proof_hash(proof),
+            rest: None,
         };
         let signature = self.key.sign(Domain::Payment, &codec::encode(&intent));
         json!({

@@ -188,6 +188,6 @@ fn page(
             "返還分のうち{}円は今回の支払額を超えるため、次回の精算で相殺します。",
             grouped(statement.claim_left)
         );
-        sheets.paragraph(mm(20), below + mm(10), mm(170), Pt(10), &rest);
+        sheets.paragraph(mm(20), below.tenths(100), mm(170), Pt(10), &rest);
     }
 }

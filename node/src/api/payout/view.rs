@@ -108,6 +108,7 @@ pub(super) const fn kind_words(kind: Taken) -> (&'static str, &'static str) {
         Taken::Voucher => ("voucher", "商品券"),
         Taken::Ticket => ("ticket", "ポイント券"),
         Taken::Order => ("order", "注文・応援"),
+        Taken::Charge => ("charge", "商店街カードのチャージ"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod life;
 mod bulk;
 // Street cards.
 mod street;
@@ -24,7 +25,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Bulk grants, claim slips, group applications.
     bulk::BULK,
     // Conversions, payments, life of an account.
-
+    life::LIFE,
     // Street cards.
     street::STREET,
     // Vouchers.

@@ -33,6 +33,7 @@ pub(super) async fn converts(stage: &Stage, person: &Person, reference: &str) {
         monthly_max: CompanyPoints(100_000),
         issuer: Issuer::Town,
         paid: Paid::Yes,
+        shown: None,
     };
     let catalogue = Catalogue {
         version: CatalogueVersion(1),

@@ -142,10 +142,8 @@ impl Stage {
             purpose: None,
         };
         self.does(Command::SetProgramme(programme, by())).await;
-        let shop = |merchant, name: &str, state| MerchantSetting {
-            merchant: MerchantId(merchant),
-            name: name.parse().unwrap(),
-            state,
+        let shop = |merchant, name: &str, state| {
+            MerchantSetting::plain(MerchantId(merchant), name.parse().unwrap(), state)
         };
         self.does(Command::SetMerchant(shop(1, "<角>の豆腐店", InUse::Active), by())).await;
         self.does(Command::SetMerchant(shop(2, "休業中の店", InUse::Suspended), by())).await;

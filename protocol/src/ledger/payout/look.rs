@@ -8,7 +8,8 @@ use crate::{
     command::BankSetting,
     date::BusinessDate,
     id::{MerchantId, RunId},
-    ledger::Ledger,
+    ledger::{ChargeState, HoldState, Ledger},
+    lot::Lot,
     payout::{BudgetLine, Only, PayoutTerms, Run, Statement, StatementKey},
     points::Points,
 };
@@ -48,6 +49,21 @@ impl Ledger {
     #[must_use]
     pub fn pay_day_of(&self, last: BusinessDate) -> Option<BusinessDate> {
         self.pay_day(last).ok()
+    }
+
+    /// Lots that left an account and are not used yet: converted and without a town, reserved for
+    /// an order or a pledge, in a charge on its way.
+    pub fn lots_on_the_way(&self) -> impl Iterator<Item = Lot> {
+        let held = self.holds.iter().flat_map(|(_, hold)| match &hold.state {
+            HoldState::Held(held) => held.lots.as_slice(),
+            HoldState::Captured(_) | HoldState::Released | HoldState::Returned { .. } => &[],
+        });
+        let charged = self.charges.iter().flat_map(|(_, charge)| match &charge.state {
+            ChargeState::Open { lots, .. } => lots.as_slice(),
+            ChargeState::Confirmed { .. } | ChargeState::Failed | ChargeState::Refused => &[],
+        });
+        let waiting = self.conversions.iter().map(|(_, conversion)| conversion.lot);
+        waiting.chain(held.chain(charged).copied())
     }
 
     /// How the town pays its shops.

@@ -43,16 +43,6 @@ pub(super) struct Closing {
 }
 
 impl Ledger {
-    /// Where points of a kind stand that a shop is owed, until a run holds them. What a street's
-    /// association is owed for charges stands on its scheme's account.
-    fn owed_on(&self, merchant: MerchantId, kind: Taken) -> Account {
-        match kind {
-            Taken::Payment | Taken::Voucher | Taken::Ticket | Taken::Order => {
-                Account::Merchant(merchant)
-            }
-        }
-    }
-
     /// The shops behind one, as far as something has to be written for them. `set_off` is what was
     /// set off already: nothing before the entry is applied, and its own posting after that.
     pub(super) fn slice_of(
@@ -164,7 +154,8 @@ impl Ledger {
         behind: Option<MerchantId>,
     ) -> (Vec<(StatementKey, Points)>, Option<MerchantId>) {
         let key = |merchant| StatementKey { run, merchant };
-        let from = behind.map_or(Bound::Included(key(MerchantId(0))), |m| Bound::Excluded(key(m)));
+        let from = behind
+            .map_or_else(|| Bound::Included(key(MerchantId(0))), |last| Bound::Excluded(key(last)));
         let to = Bound::Included(key(MerchantId(u32::MAX)));
         let mut owed = Vec::new();
         let mut seen = None;

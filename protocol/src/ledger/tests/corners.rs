@@ -101,7 +101,7 @@ fn an_account_is_not_closed_while_points_wait_for_a_town() {
     let statement = desk.statement(link, 1_000);
     let conversion = desk.send_conversion(statement).unwrap();
     let refused = change(&mut desk, resident, HolderState::Closed);
-    assert_eq!(refused, Err(Refusal::NotWellFormed));
+    assert_eq!(refused, Err(Refusal::PointsWait { points: p(500) }));
     desk.pick(resident, conversion).unwrap();
     desk.pay(resident, 500).unwrap();
     change(&mut desk, resident, HolderState::Closed).unwrap();

@@ -63,7 +63,7 @@ impl Desk {
         let mut desk = Self::bare(town, on);
         for (merchant, terminal) in [(SHOP, TILL), (OTHER_SHOP, OTHER_TILL)] {
             let name = "店".parse().unwrap();
-            let setting = MerchantSetting { merchant, name, state: InUse::Active };
+            let setting = MerchantSetting::plain(merchant, name, InUse::Active);
             desk.fact(Command::SetMerchant(setting, by_officer()));
             let key = desk.terminal_key.public();
             let setting = TerminalSetting { terminal, merchant, key, state: InUse::Active };
@@ -84,6 +84,7 @@ impl Desk {
             monthly_max: CompanyPoints(6_000),
             issuer: Issuer::Town,
             paid: Paid::Yes,
+            shown: None,
         };
         let catalogue = Catalogue {
             version: CatalogueVersion(1),
@@ -151,6 +152,17 @@ impl Desk {
     pub(crate) fn until(&mut self, date: BusinessDate) -> &mut Self {
         if date > self.ledger.day() {
             self.time = date.start().later_by_ms(10 * 3_600_000);
+            let key = OperationKey::Job { kind: JobKind::DayTurn, date };
+            self.keyed(Some(key), Command::TurnDay(DayTurn { date }, Nothing {})).unwrap();
+        }
+        self
+    }
+
+    /// Moves the clock to so many minutes behind a day's midnight.
+    pub(crate) fn at(&mut self, date: &str, minutes: u64) -> &mut Self {
+        let date = day(date);
+        self.time = date.start().later_by_ms(minutes * 60_000).max(self.time);
+        if date > self.ledger.day() {
             let key = OperationKey::Job { kind: JobKind::DayTurn, date };
             self.keyed(Some(key), Command::TurnDay(DayTurn { date }, Nothing {})).unwrap();
         }
@@ -281,10 +293,42 @@ impl Desk {
             total_yen: None,
             at: self.time,
             proof: Digest::of(&[b"proof"]),
+            rest: None,
         };
         let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
         let payer = Payer { account, method: Method::CardPin };
         Command::Pay(SignedPayment { intent, signature }, payer)
+    }
+
+    /// An intent of the first till, over a price.
+    pub(crate) fn intent(
+        &mut self,
+        points: u32,
+        total_yen: Option<Points>,
+        rest: Option<Rest>,
+    ) -> PaymentIntent {
+        PaymentIntent {
+            town: self.town,
+            key: self.key(),
+            merchant: SHOP,
+            terminal: TILL,
+            points: p(points),
+            total_yen,
+            at: self.time,
+            proof: Digest::of(&[b"proof"]),
+            rest,
+        }
+    }
+
+    pub(crate) fn send_payment(
+        &mut self,
+        intent: PaymentIntent,
+        account: AccountId,
+    ) -> Result<Entry, Refusal> {
+        let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
+        let payer = Payer { account, method: Method::CardPin };
+        let key = OperationKey::Client(intent.key);
+        self.keyed(Some(key), Command::Pay(SignedPayment { intent, signature }, payer))
     }
 
     pub(crate) fn pay(&mut self, account: AccountId, points: u32) -> Result<PaymentId, Refusal> {
@@ -335,16 +379,20 @@ impl Desk {
         self.keyed(Some(key), Command::Refund(SignedRefund { intent, signature }, Nothing {}))
     }
 
-    pub(crate) fn void(&mut self, payment: PaymentId) -> Result<Entry, Refusal> {
-        let key = self.key();
-        let intent = VoidIntent {
+    pub(crate) fn void_intent(&mut self, payment: PaymentId) -> VoidIntent {
+        VoidIntent {
             town: self.town,
-            key,
+            key: self.key(),
             merchant: SHOP,
             terminal: TILL,
             payment,
             at: self.time,
-        };
+        }
+    }
+
+    pub(crate) fn void(&mut self, payment: PaymentId) -> Result<Entry, Refusal> {
+        let intent = self.void_intent(payment);
+        let key = intent.key;
         let signature = self.terminal_key.sign(Domain::Void, &codec::encode(&intent));
         let command = Command::Void(SignedVoid { intent, signature }, Nothing {});
         self.keyed(Some(OperationKey::Client(key)), command)

@@ -1,5 +1,6 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod life;
 mod bulk;
 mod street;
 mod voucher;
@@ -73,7 +74,7 @@ impl Maker<'_> {
         let key = desk.terminal_key.public();
         let name = "新しい店".parse().unwrap();
         let state = InUse::Active;
-        self.add(Command::SetMerchant(MerchantSetting { merchant, name, state }, by_officer()));
+        self.add(Command::SetMerchant(MerchantSetting::plain(merchant, name, state), by_officer()));
         let setting = TerminalSetting { terminal, merchant, key, state };
         self.add(Command::SetTerminal(setting, by_officer()));
         let version = CatalogueVersion(2);
@@ -268,6 +269,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.transfers(account, second);
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
+    maker.life();
     maker.jobs(second);
     maker.bulk(account);
     maker.street(account);

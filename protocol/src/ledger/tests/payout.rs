@@ -2,7 +2,10 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::desk::*;
+use super::{
+    desk::*,
+    street::{STREET, street},
+};
 use crate::{
     account::Account,
     calendar::{CalendarYear, DaysOff, HolidayTable},
@@ -10,7 +13,7 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     entry::Entry,
-    id::{MerchantId, OfficerId, PaymentId, ProposalId, RunId},
+    id::{MerchantId, OfficerId, PaymentId, ProposalId, RunId, SchemeId},
     key::{JobKind, OperationKey},
     ledger::Taken,
     payout::{
@@ -279,7 +282,7 @@ fn a_run_of_many_shops_is_closed_and_paid_in_slices_each_shop_once() {
     for number in 0..shops {
         let (merchant, terminal) = (MerchantId(100 + number), crate::id::TerminalId(100 + number));
         let name = "店".parse().unwrap();
-        let setting = MerchantSetting { merchant, name, state: InUse::Active };
+        let setting = MerchantSetting::plain(merchant, name, InUse::Active);
         desk.fact(Command::SetMerchant(setting, by_officer()));
         let key = desk.terminal_key.public();
         let setting = TerminalSetting { terminal, merchant, key, state: InUse::Active };
@@ -336,6 +339,34 @@ fn a_bank_account_needs_two_officers() {
 }
 
 #[test]
+fn an_association_is_paid_for_charges_by_day_as_a_shop_is() {
+    let (mut desk, resident) = street(|_| {});
+    desk.fact(Command::SetHolidays(holidays(), by_officer()));
+    let payee =
+        |merchant, scheme| Command::SetPayee(AssociationPayee { scheme, merchant }, by_officer());
+    let unknown = desk.submit(payee(OTHER_SHOP, SchemeId(9)));
+    assert_eq!(unknown, Err(Refusal::UnknownScheme));
+    assert_eq!(desk.submit(payee(MerchantId(99), STREET)), Err(Refusal::UnknownMerchant));
+    let card = desk.linked(resident);
+    // Before anybody is named, and behind it; on both sides of the month's end.
+    let first = desk.charge(resident, card, 300).unwrap();
+    desk.confirm(first).unwrap();
+    desk.submit(payee(OTHER_SHOP, STREET)).unwrap();
+    assert_eq!(desk.submit(payee(SHOP, STREET)), Err(Refusal::Exists));
+    let second = desk.on("2026-11-30").charge(resident, card, 200).unwrap();
+    desk.confirm(second).unwrap();
+    let third = desk.on("2026-12-01").charge(resident, card, 700).unwrap();
+    desk.confirm(third).unwrap();
+    let run = desk.close_run("2026-11-30").unwrap();
+    let key = StatementKey { run, merchant: OTHER_SHOP };
+    let statement = desk.ledger.statement(&key).unwrap();
+    assert_eq!(statement.taken.get(&Taken::Charge), Some(&p(500)));
+    assert_eq!(desk.book(Account::Payable(OTHER_SHOP, run)), 500);
+    assert_eq!(desk.book(Account::LocalCard(STREET)), 700);
+    desk.replays();
+}
+
+#[test]
 fn a_budget_line_is_for_a_programme_that_the_town_has() {
     let mut desk = town("2026-11-24", &[31], 0);
     let line = |purse| BudgetLine {
@@ -355,6 +386,27 @@ fn a_budget_line_is_for_a_programme_that_the_town_has() {
     assert_eq!(set(&mut desk, Purse::Programme(PROGRAMME)), Ok(()));
     assert_eq!(set(&mut desk, Purse::Fee), Ok(()));
     assert_eq!(desk.ledger.budget_lines().count(), 2);
+    desk.replays();
+}
+
+#[test]
+fn a_period_is_not_closed_before_the_shops_day_close() {
+    let mut desk = town("2026-11-24", &[31], 0);
+    let name = "深夜の店".parse().unwrap();
+    let plain = MerchantSetting::plain(SHOP, name, InUse::Active);
+    let late = MerchantSetting { day_close: Some(120), ..plain };
+    desk.fact(Command::SetMerchant(late, by_officer()));
+    paid(&mut desk, "2026-11-30", 500);
+    // Half past midnight: the shop can still void what it took yesterday.
+    let date = day("2026-12-01");
+    desk.time = date.start().later_by_ms(30 * 60_000);
+    let key = OperationKey::Job { kind: JobKind::DayTurn, date };
+    desk.keyed(Some(key), Command::TurnDay(DayTurn { date }, Nothing {})).unwrap();
+    let early = desk.close_run("2026-11-30");
+    assert_eq!(early, Err(Refusal::PeriodNotOver { last: day("2026-11-30") }));
+    desk.time = date.start().later_by_ms(120 * 60_000);
+    let run = desk.close_run("2026-11-30").unwrap();
+    assert_eq!(desk.net(run), 500);
     desk.replays();
 }
 

@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod life;
 mod bulk;
 mod street;
 mod grants;
@@ -379,6 +380,22 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::LinkTaken => "fact",
+        // Conversions, payments, life of an account.
+        Refusal::UnknownExchangeCode
+        | Refusal::ExchangeCodeUsed
+        | Refusal::ExchangeCodeExpired { .. }
+        | Refusal::ExchangeCodeTaken
+        | Refusal::OtherWay => "exchange code",
+        Refusal::OverTotal { .. }
+        | Refusal::BalanceNotDecided { .. }
+        | Refusal::PointsWait { .. }
+        | Refusal::HeirsNotAllowed
+        | Refusal::NotDeceased
+        | Refusal::LotsNotHeld
+        | Refusal::UnderLegalHold
+        | Refusal::AccountNotEnded
+        | Refusal::AccountErased
+        | Refusal::RetentionRuns { .. } => "life",
         Refusal::SlipEndDate { .. } => "open bulk",
         Refusal::UnknownBulk
         | Refusal::BulkClosed
@@ -563,6 +580,19 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             fact(),
             "unknown_merchant exists link_taken not_newer not_well_formed not_in_directory \
              not_in_directory not_this_town not_newer not_well_formed",
+        ),
+        // Conversions, payments, life of an account.
+        (
+            "exchange code",
+            life::code(),
+            "other_way wrong_rate exchange_code_expired exchange_code_taken unknown_account unknown_exchange_code \
+             preset_town_needed exchange_code_used",
+        ),
+        (
+            "life",
+            life::life(),
+            "over_total points_wait balance_not_decided not_deceased heirs_not_allowed \
+             lots_not_held account_not_ended under_legal_hold retention_runs account_erased",
         ),
         (
             "open bulk",

@@ -201,6 +201,7 @@ impl Desk {
             total_yen: Some(p(total)),
             at: self.time,
             proof: crate::digest::Digest::of(&[b"proof"]),
+            rest: None,
         };
         let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
         let payer = Payer { account, method: Method::StreetCard };
@@ -488,8 +489,8 @@ fn a_payment_is_not_refused_for_want_of_a_reward() {
     let (payment, _) = desk.purchase(resident, 100, 5_100).unwrap();
     assert_eq!((desk.rewards_of(resident), desk.ledger.reward(&payment)), (0, None));
     assert_eq!(desk.spendable(&resident), 1_400);
-    // Below the points, above them by less than 100 yen, and without a total: nothing is earned.
-    for total in [90, 199] {
+    // The points alone, above them by less than 100 yen, and without a total: nothing is earned.
+    for total in [100, 199] {
         desk.purchase(resident, 100, total).unwrap();
     }
     desk.pay(resident, 100).unwrap();

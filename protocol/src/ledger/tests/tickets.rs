@@ -247,7 +247,7 @@ fn every_ticket_of_a_bundle_has_its_own_result_on_the_receipt() {
         Desk::issuing(|rules| rules.shops = UsableShops::Only(vec![SHOP, OTHER_SHOP]));
     let third = MerchantId(9);
     let name = "遠い店".parse().unwrap();
-    let setting = MerchantSetting { merchant: third, name, state: InUse::Active };
+    let setting = MerchantSetting::plain(third, name, InUse::Active);
     desk.fact(Command::SetMerchant(setting, by_officer()));
     let tickets = desk.issue(account, &[500, 500, 100, 100]);
     desk.scan(tickets[0]).unwrap();
@@ -347,8 +347,7 @@ fn a_ticket_is_used_only_where_it_says() {
     let paper = desk.printed(later);
     desk.scan_at((OTHER_SHOP, OTHER_TILL), paper).unwrap();
     desk.scan(number).unwrap();
-    let suspended =
-        MerchantSetting { merchant: SHOP, name: "店".parse().unwrap(), state: InUse::Suspended };
+    let suspended = MerchantSetting::plain(SHOP, "店".parse().unwrap(), InUse::Suspended);
     desk.fact(Command::SetMerchant(suspended, by_officer()));
     assert_eq!(desk.scan(later), Err(Refusal::MerchantSuspended));
     desk.replays();

@@ -2,6 +2,7 @@
 
 mod cross;
 mod export;
+mod inspect;
 mod invariants;
 mod remote;
 
@@ -126,8 +127,7 @@ impl Town {
 
     fn live_a_day(&mut self, engine: &Engine) -> AccountId {
         let by = || ByOfficer { officer: OFFICER };
-        let setting =
-            MerchantSetting { merchant: SHOP, name: "店".parse().unwrap(), state: InUse::Active };
+        let setting = MerchantSetting::plain(SHOP, "店".parse().unwrap(), InUse::Active);
         submit(engine, None, Command::SetMerchant(setting, by()));
         let setting = TerminalSetting {
             terminal: TILL,
@@ -163,6 +163,7 @@ impl Town {
             total_yen: None,
             at: key.time(),
             proof: Digest::of(&[b"proof"]),
+            rest: None,
         };
         let signature = key_of(self.name, 2).sign(Domain::Payment, &codec::encode(&intent));
         let payer = Payer { account, method: Method::CardPin };

@@ -109,7 +109,7 @@ async fn furnish(engine: &Engine, till: &SigningKey) -> anyhow::Result<()> {
     let limit = Limit { payment: much, day: much };
     let terms = TownTerms { password: limit, card: limit, ..TownTerms::DEFAULT };
     let name = || "店".parse().map_err(|error| anyhow!("{error}"));
-    let merchant = MerchantSetting { merchant: MerchantId(1), name: name()?, state: InUse::Active };
+    let merchant = MerchantSetting::plain(MerchantId(1), name()?, InUse::Active);
     let terminal = TerminalSetting {
         terminal: TerminalId(1),
         merchant: MerchantId(1),
@@ -163,6 +163,7 @@ pub(super) fn payment(till: &SigningKey, account: AccountId) -> anyhow::Result<S
         total_yen: None,
         at: key.time(),
         proof: Digest::of(&[b"bench"]),
+        rest: None,
     };
     let signature = till.sign(Domain::Payment, &codec::encode(&intent));
     let payer = Payer { account, method: Method::CardPin };

@@ -4,7 +4,7 @@ use super::Maker;
 use crate::{
     calendar::{CalendarYear, DaysOff, HolidayTable},
     command::*,
-    id::{MerchantId, OfficerId, ProposalId, RunId},
+    id::{MerchantId, OfficerId, ProposalId, RunId, SchemeId},
     ledger::tests::{desk::*, pair::word},
     payout::{BudgetLine, Cycle, PayoutTerms, Purse, ReturnReason},
 };
@@ -29,6 +29,8 @@ impl Maker<'_> {
         };
         self.add(Command::SetBudgetLine(line, by_officer()));
         self.bank();
+        let payee = AssociationPayee { scheme: SchemeId(7), merchant: OTHER_SHOP };
+        self.add(Command::SetPayee(payee, by_officer()));
         let (run, on) = (RunId(1), day(super::BEGIN));
         self.add(Command::CloseRun(RunClosing { last: day("2027-03-25") }, by_officer()));
         self.made.push((None, Command::SliceRun(RunSlice { run }, Nothing {})));

@@ -30,7 +30,7 @@ pub(super) fn hold() -> Ladder {
     ladder.step(send(&mut desk, standing, &|s| s.link = nobody));
     set(&mut desk, shop);
     let merchant = |desk: &mut Desk, state| {
-        let setting = MerchantSetting { merchant: SHOP, name: "店".parse().unwrap(), state };
+        let setting = MerchantSetting::plain(SHOP, "店".parse().unwrap(), state);
         desk.fact(Command::SetMerchant(setting, by_officer()));
     };
     merchant(&mut desk, InUse::Suspended);

@@ -41,7 +41,7 @@ pub(super) fn payment() -> Ladder {
     let used = desk.key();
     let command = desk.payment(used, resident, 900);
     desk.keyed(Some(OperationKey::Client(used)), command).unwrap();
-    let shop = |state| MerchantSetting { merchant: SHOP, name: "店".parse().unwrap(), state };
+    let shop = |state| MerchantSetting::plain(SHOP, "店".parse().unwrap(), state);
     desk.fact(Command::SetMerchant(shop(InUse::Suspended), by_officer()));
     let nobody = AccountId([9; 16]);
     let mut intent = PaymentIntent {
@@ -53,6 +53,7 @@ pub(super) fn payment() -> Ladder {
         total_yen: None,
         at: desk.time,
         proof: word("proof"),
+        rest: None,
     };
     ladder.step(pay(&mut desk, &intent, nobody));
     intent.key = ClientKey::of(day("2026-11-16").start(), [1; 10]);

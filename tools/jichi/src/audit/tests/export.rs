@@ -132,7 +132,7 @@ fn an_export_of_several_tiles_makes_the_root_that_was_signed() {
     for number in 0..300 {
         let name = format!("店{number}").parse().unwrap();
         let merchant = MerchantId(number);
-        let setting = MerchantSetting { merchant, name, state: InUse::Active };
+        let setting = MerchantSetting::plain(merchant, name, InUse::Active);
         submit(
             &running.engine,
             None,
