@@ -117,13 +117,7 @@ impl Made {
     /// A shop with a till.
     pub(super) fn shop(&mut self, till: &SigningKey) -> anyhow::Result<[Entry; 2]> {
         let name = "店".parse().map_err(|error| anyhow!("{error}"))?;
-        let merchant = MerchantSetting {
-            merchant: MerchantId(1),
-            name,
-            state: InUse::Active,
-            day_close: None,
-            owner: None,
-        };
+        let merchant = MerchantSetting::plain(MerchantId(1), name, InUse::Active);
         let terminal = TerminalSetting {
             terminal: TerminalId(1),
             merchant: MerchantId(1),
