@@ -55,10 +55,7 @@ mod payout;
 // Moving in.
 mod import;
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, BTreeSet},
-};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
 pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, PendingLine};

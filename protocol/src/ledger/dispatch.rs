@@ -1,5 +1,7 @@
 //! Which rule decides a command, and which applies it: one line of each for every kind.
 
+use alloc::boxed::Box;
+
 use super::{Broken, Holder, Ledger, Plan, fact};
 use crate::{
     command::Command,
