@@ -18,11 +18,19 @@ pub mod resident;
 pub mod rules;
 pub mod view;
 // Programmes and grants.
+pub mod code;
+pub mod grant;
+pub mod measured;
 pub mod programme;
+pub mod register;
 
 // Bulk grants, claim slips, group applications.
+pub mod application;
+pub mod bulk;
+pub mod claim_slip;
 
 // Conversions, payments, life of an account.
+pub mod life;
 pub mod preview;
 
 // Street cards.

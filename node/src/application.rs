@@ -219,11 +219,7 @@ impl Applications {
     ///
     /// # Errors
     /// [`PutError`].
-    pub async fn keep(
-        &self,
-        id: ApplicationId,
-        application: Application,
-    ) -> Result<(), PutError> {
+    pub async fn keep(&self, id: ApplicationId, application: Application) -> Result<(), PutError> {
         let bytes = codec::encode(&Kept::Application(application.clone()));
         self.0.vault.put(AccountId(id.0), RecordKind::Application, &bytes).await?;
         lock(&self.0.applications).insert(id, application);

@@ -6,6 +6,7 @@ pub mod day;
 pub mod file;
 pub mod kana;
 pub mod letter;
+pub mod people;
 pub mod store;
 pub mod work;
 
@@ -21,6 +22,7 @@ use jichi_protocol::{
     id::{AccountId, BulkId, OfficerId, ProgrammeId},
     key::ClientKey,
     points::Points,
+    programme::Measure,
 };
 use minicbor::{Decode, Encode};
 use tokio::sync::{Notify, watch};
@@ -116,6 +118,9 @@ pub struct WorkItem {
     /// What an officer chose.
     #[n(5)]
     pub choice: Option<Choice>,
+    /// What was measured, if the programme has a rule.
+    #[n(6)]
+    pub measure: Option<Measure>,
 }
 
 /// An officer's choice.

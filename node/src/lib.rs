@@ -16,8 +16,12 @@ pub mod index;
 
 pub mod password;
 pub mod person;
+pub mod register;
+pub mod bulk;
+pub mod application;
 pub mod street_card;
 pub mod session;
+pub mod shred;
 pub mod staff;
 pub mod throttle;
 pub mod town;

@@ -7,6 +7,7 @@ mod fault;
 mod front;
 mod log;
 mod mine;
+mod old;
 mod order;
 mod visit;
 pub mod words;
@@ -43,6 +44,7 @@ pub fn routes() -> Router<Town> {
         .route("/me", get(mine::account))
         .route("/me/picks", post(mine::pick))
         .route("/me/receipts/{entry}", get(mine::receipt))
+        .route("/me/old-history", get(old::history))
         .route("/link", get(order::link).post(order::linked))
         .route("/orders/{id}", get(order::order).post(order::ordered))
         .route("/log", get(log::log))

@@ -10,14 +10,16 @@ use std::{
 use jichi_protocol::{
     codec,
     digest::Digest,
-    id::{AccountId, TownId},
+    id::{AccountId, ProgrammeId, TownId},
     text::mykey::{MyKeyId, MyKeyName},
 };
 use minicbor::{Decode, Encode};
 
 use crate::{
     password::PasswordHash,
+    register::Register,
     street_card::StreetCards,
+    town::Town,
     vault::{GetError, PutError, Vault, record::RecordKind},
 };
 
@@ -56,6 +58,7 @@ pub enum PersonError {
 pub struct People {
     vault: Vault,
     names: Arc<RwLock<BTreeMap<String, AccountId>>>,
+    register: Register,
     cards: StreetCards,
 }
 
@@ -71,8 +74,9 @@ impl People {
                 names.insert(record.mykey, account);
             }
         }
+        let register = Register::open(vault.clone())?;
         let cards = StreetCards::open(vault.clone())?;
-        Ok(Self { vault, names: Arc::new(RwLock::new(names)), cards })
+        Ok(Self { vault, names: Arc::new(RwLock::new(names)), register, cards })
     }
 
     /// Writes a person down, before the entry that opens the account. The same account again
@@ -171,10 +175,22 @@ impl People {
         Ok(self.vault.put(account, RecordKind::Evidence, evidence).await?.digest)
     }
 
+    /// What is known of people besides name and sign-in.
+    #[must_use]
+    pub const fn register(&self) -> &Register {
+        &self.register
+    }
+
     /// The streets' cards and their numbers.
     #[must_use]
     pub const fn cards(&self) -> &StreetCards {
         &self.cards
+    }
+
+    /// Forgets the MyKey IDs of persons whose keys were destroyed.
+    pub fn forget(&self, erased: &[AccountId]) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|_, account| !erased.contains(account));
     }
 
     /// The vault itself.
@@ -187,6 +203,19 @@ impl People {
 fn read(vault: &Vault, account: AccountId) -> Result<Option<PersonRecord>, PersonError> {
     let Some(record) = vault.latest(account, RecordKind::Person)? else { return Ok(None) };
     codec::decode(&record.plaintext).map(Some).map_err(|_| PersonError::Form)
+}
+
+/// The accounts of a kana name and a day of birth, `1960-04-01`.
+#[must_use]
+pub fn by_kana(town: &Town, kana: &str, birth: &str) -> Vec<AccountId> {
+    let birth = birth.parse().ok();
+    birth.map(|birth| town.people().register().by_kana(kana, &birth)).unwrap_or_default()
+}
+
+/// The account of a number on a programme's list, if there is one.
+#[must_use]
+pub fn by_enrolment(town: &Town, programme: ProgrammeId, number: &str) -> Vec<AccountId> {
+    town.people().register().by_enrolment(programme, number).into_iter().collect()
 }
 
 /// A new MyKey ID of this town.

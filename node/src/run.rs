@@ -17,6 +17,8 @@ use crate::{
         problem::with_fallbacks,
         sign::SignatureGate,
     },
+    application::Applications,
+    bulk::{self, Bulks},
     card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
@@ -30,9 +32,10 @@ use crate::{
     person::{People, PersonError},
     print::Printer,
     session::CookieTransport,
+    shred,
     staff::{Staff, StaffFileFault, sign_in::SignIn},
     town::{Assembly, Town, TownName},
-    vault::{self, Vault},
+    vault,
 };
 
 /// Why a node does not run.
@@ -89,7 +92,7 @@ pub async fn run_town(
     let running = start(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;
     let engine = running.engine.clone();
     let (vault, warnings) =
-        Vault::open(&settings.data.join("vault"), keys.wrapping(), &mut |_| {})?;
+        shred::open_vault(&settings.data.join("vault"), (&settings.keys, &keys))?;
     for warning in warnings {
         tracing::warn!(%warning, "the vault was opened with a warning");
     }
@@ -123,6 +126,8 @@ pub async fn run_town(
         }
     });
     tasks.spawn(scrub(engine.clone()));
+    tasks.spawn(api::register::note_all(town.clone()));
+    tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
     federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, &town, &stop).await?;
@@ -159,10 +164,24 @@ async fn serve_town(
         api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
     let terminal = api::payment::routes();
     // Programmes and grants.
+    let public =
+        public.merge(api::code::resident_routes()).merge(api::programme::resident_routes());
+    let staff = staff
+        .merge(api::grant::routes())
+        .merge(api::programme::staff_routes())
+        .merge(api::register::routes())
+        .merge(api::code::staff_routes())
+        .merge(api::measured::routes());
 
     // Bulk grants, claim slips, group applications.
+    let bulks = Extension(Bulks::start(town.clone(), stop.clone()));
+    let applications = Extension(Applications::open(town.people().vault().clone()));
+    let public = public.merge(api::claim_slip::holder_routes().layer(applications.clone()));
+    let staff = staff.merge(api::bulk::routes().layer(applications).layer(bulks));
 
     // Conversions, payments, life of an account.
+    let public = public.merge(api::life::public_routes());
+    let staff = staff.merge(api::life::staff_routes());
 
     // Street cards.
     let public = public.merge(api::charge::holder_routes());
@@ -210,15 +229,21 @@ async fn serve_town(
             } else {
                 with_fallbacks(routes)
             };
-            bound.push((listener, routes.with_state(town.clone())));
+            // Officers send files; nobody else sends anything large.
+            let body_bytes_max = match name {
+                "staff" => bulk::file::FILE_BYTES_MAX,
+                _ => Limits::default().body_bytes_max,
+            };
+            bound.push((listener, routes.with_state(town.clone()), body_bytes_max));
         }
     }
     let mut serving = JoinSet::new();
-    for (listener, router) in bound {
+    for (listener, router, body_bytes_max) in bound {
         let router: Router = router;
         // A shop street behind one address, and a proxy in front, ask many at a time.
         let limits = Limits {
             requests_per_address_max: Limits::default().requests_max,
+            body_bytes_max,
             ..Limits::default()
         };
         serving.spawn(serve(listener, router, limits, stop.clone()));

@@ -199,6 +199,12 @@ impl Town {
         SignedTicket { face, signature: seal.signature }
     }
 
+    /// Signs a grant code for this town.
+    #[must_use]
+    pub fn sign_code(&self, bytes: &[u8]) -> Seal {
+        (self.0.seal)(Domain::GrantCode, bytes)
+    }
+
     /// What prints tickets, slips and statements.
     #[must_use]
     pub fn printer(&self) -> &Printer {

@@ -38,6 +38,7 @@ mod street;
 // Vouchers.
 mod redeem;
 mod voucher;
+mod voucher_stock;
 
 // Printed tickets.
 mod ticket;
@@ -82,10 +83,8 @@ pub use state::{
     Walked,
 };
 pub use street::{CardStock, StreetCard};
-pub use voucher::{
-    Bought, DeskStock, IssueState, Premium, Serials, Voucher, VoucherIssue, VoucherState,
-    VoucherStock,
-};
+pub use voucher::{Bought, IssueState, Premium, Voucher, VoucherIssue, VoucherState};
+pub use voucher_stock::{DeskStock, Serials, VoucherStock};
 
 use crate::{
     account::Account,
@@ -463,7 +462,7 @@ impl Ledger {
             Command::MoveVoucherStock(shared, _) => self.plan_voucher_stock(shared),
             Command::IssueVouchers(shared, buyer) => self.plan_issue(shared, buyer),
             Command::VoidVoucherIssue(void, _) => self.plan_issue_void(time, void),
-            Command::ReissueVoucher(reissue, _) => self.plan_reissue(reissue),
+            Command::ReissueVoucher(reissue, _) => self.plan_voucher_reissue(reissue),
             Command::RedeemVouchers(signed, _) => self.plan_redemption(&signed.intent),
             Command::VoidRedemption(signed, _) => self.plan_redemption_void(time, &signed.intent),
             Command::RedeemBundle(bundle, _) => self.plan_bundle(bundle),
@@ -641,7 +640,7 @@ impl Ledger {
             Command::MoveVoucherStock(shared, _) => self.apply_voucher_stock(shared)?,
             Command::IssueVouchers(shared, buyer) => self.apply_issue(shared, buyer, effect)?,
             Command::VoidVoucherIssue(void, _) => self.apply_issue_void(void)?,
-            Command::ReissueVoucher(reissue, _) => self.apply_reissue(reissue)?,
+            Command::ReissueVoucher(reissue, _) => self.apply_voucher_reissue(reissue)?,
             Command::RedeemVouchers(signed, _) => {
                 self.apply_redemption(entry.index, &signed.intent)?;
             }

@@ -30,6 +30,8 @@ pub enum Domain {
     Document,
     /// An agreement between two towns.
     Agreement,
+    /// A grant code that holders show.
+    GrantCode,
     /// A company's statement about a one-time code.
     Code,
     // Street cards.
@@ -74,6 +76,7 @@ impl Domain {
             Self::Envelope => "jichi/envelope/v1",
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
+            Self::GrantCode => "jichi/grant-code/v1",
             Self::Code => "jichi/code/v1",
             // Street cards.
             Self::Reward => "jichi/reward/v1",

@@ -224,6 +224,12 @@ impl Books {
         self.refused.take().context("it was done, and should have been refused")
     }
 
+    /// Whether the last thing was refused, and nobody has spoken of it yet.
+    #[must_use]
+    pub const fn refuses(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// Fails if a refusal was not spoken of.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Tests with real processes, and what they share.
 
 pub mod books;
+pub mod card_system;
 pub mod feature;
 pub mod furnished;
 pub mod rules;

@@ -2,16 +2,22 @@
 
 mod foundation;
 // Programmes and grants.
+mod grants;
 
 // Bulk grants, claim slips, group applications.
+mod bulk;
 
 // Conversions, payments, life of an account.
+mod life;
 
 // Street cards.
+mod street;
 
 // Vouchers.
+mod voucher;
 
 // Printed tickets.
+mod tickets;
 
 // Orders and pledges.
 mod orders;
@@ -20,6 +26,7 @@ mod orders;
 mod payout;
 
 // Moving in.
+mod import;
 
 use crate::{books::Books, feature::Steps};
 
@@ -29,16 +36,22 @@ pub fn all() -> Steps<Books> {
     let mut steps = Steps::default();
     foundation::add(&mut steps);
     // Programmes and grants.
+    grants::add(&mut steps);
 
     // Bulk grants, claim slips, group applications.
+    bulk::add(&mut steps);
 
     // Conversions, payments, life of an account.
+    life::add(&mut steps);
 
     // Street cards.
+    street::add(&mut steps);
 
     // Vouchers.
+    voucher::add(&mut steps);
 
     // Printed tickets.
+    tickets::add(&mut steps);
 
     // Orders and pledges.
     orders::add(&mut steps);
@@ -47,5 +60,6 @@ pub fn all() -> Steps<Books> {
     payout::add(&mut steps);
 
     // Moving in.
+    import::add(&mut steps);
     steps
 }

@@ -325,3 +325,40 @@ fn the_python_reader_accepts_an_exported_log_and_refuses_a_flipped_byte_in_any_f
     }
     assert_eq!(read().0, Some(0));
 }
+
+#[test]
+fn python_and_openssl_tell_a_genuine_ticket_from_a_changed_one() {
+    use jichi_protocol::{
+        id::TicketNumber,
+        points::Points,
+        ticket::{SignedTicket, TicketFace},
+    };
+    let Some(python) = env::var_os("JICHI_PYTHON") else {
+        eprintln!("not run without JICHI_PYTHON; tests/run --only conformance sets it");
+        return;
+    };
+    let key = SigningKey::from_seed(&[4; 32]);
+    let (town, last_day) = ("131164".parse().unwrap(), "2026-09-01".parse().unwrap());
+    let (number, points) = (TicketNumber(1_234), Points::from_u32(500));
+    let genuine = SignedTicket::sign(TicketFace { town, number, points, last_day }, &key);
+    let mut changed = genuine;
+    changed.face.points = Points::from_u32(50_000);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/read_ticket.py");
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    for (ticket, fits) in [(genuine, true), (changed, false)] {
+        let mut command = Command::new(&python);
+        command.arg("-B").arg(&script).arg(key.public().to_string()).arg(ticket.text());
+        let output = command.arg(folder.path()).output().unwrap();
+        assert_eq!(output.status.success(), fits);
+        let said = if fits { "131164 1234 500 2026-09-01\n" } else { "" };
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+        let openssl = Command::new("openssl")
+            .args(["pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey"])
+            .arg(place("key.der"))
+            .args(["-in".as_ref(), place("message").as_os_str()])
+            .args(["-sigfile".as_ref(), place("signature").as_os_str()])
+            .output();
+        assert_eq!(openssl.unwrap().status.success(), fits, "openssl");
+    }
+}

@@ -6,6 +6,7 @@
 use std::{fs, path::Path, process::Command};
 
 use jichi::{client::Client, world::OFFICER_PASSWORD};
+use jichi_node::clock;
 use jichi_tests::{
     furnished::{Furnished, PASSWORD, text},
     town::{audit_is_sound, jichi_program},
@@ -170,4 +171,31 @@ fn who_has_no_account_gets_one_and_wrong_lines_are_told_by_their_numbers() {
     let state = town.officer("maker").get(&format!("/v1/imports/{id}")).expect("an answer").body;
     assert_eq!((text(&state, "state").as_str(), &state["points_in"]), ("committed", &json!(350)));
     audit_is_sound(&town.node().data()).expect("a sound log");
+}
+
+#[test]
+fn a_thousand_holders_move_in_at_once() {
+    let town = Furnished::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let mut lines = "番号,氏名,区分,残高,付与日,有効期限\n".to_owned();
+    for number in 0..1_000 {
+        lines += &format!("B{number},前橋 市民,健康,10,2026-04-01,2099-03-31\n");
+    }
+    write_cp932(Path::new(&path("all.csv")), &lines);
+    let columns = "number = \"番号\"\nname = \"氏名\"\n";
+    fs::write(path("mapping.toml"), mapping(columns, (1_000, 10_000))).expect("a file");
+    let args = [path("all.csv"), "--mapping".to_owned(), path("mapping.toml")];
+    let (code, said) = import(&town, &args.each_ref().map(String::as_str));
+    assert_eq!(code, 0, "{said}");
+    let id = declared(&said);
+    approve(&town, &id);
+    let mut with_import: Vec<&str> = args.iter().map(String::as_str).collect();
+    with_import.extend(["--import", &id]);
+    let begun = clock::monotonic();
+    let (code, said) = import(&town, &with_import);
+    assert_eq!(code, 0, "{said}");
+    let took = clock::monotonic().since(begun);
+    eprintln!("1,000 accounts opened and filled in {took:?}");
+    assert!(took < std::time::Duration::from_secs(120), "{took:?}");
 }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what panics here is a failed test")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jichi::{
     client::{Client, Reply, new_key, new_signing_key},
@@ -145,9 +145,10 @@ fn one_campaign_succeeds_and_one_fails() {
     assert_eq!(close("bridge-2026", true).status, 200);
     assert_eq!(close("hall-2026", false).status, 200);
     expect_code(&close("hall-2026", true), 409, "campaign_closed");
-    let until = Instant::now() + Duration::from_secs(10);
+    let mut tries = 0;
     while people.iter().any(|person| person.points() != 700) {
-        assert!(Instant::now() < until, "the pledges of the failed campaign come back");
+        tries += 1;
+        assert!(tries < 200, "the pledges of the failed campaign come back");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -300,7 +301,7 @@ fn the_result_of_an_operation_is_told_to_its_own_site_for_ever() {
     let town = shared.alone();
     let (own, other) = (site(&town, 17, "shop"), site(&town, 18, "shop"));
     let person = town.resident(500);
-    let body = json!({"site": 17, "order_limit": 500});
+    let body = json!({"site": 17, "order_limit": 1_000});
     let code = text(&person.client.command("/v1/me/sites", &body).expect("a code"), "code");
     let link = own.exchange(&code).expect("an answer").body;
     let link = text(&link, "link").parse().expect("a link");

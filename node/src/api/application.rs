@@ -4,7 +4,7 @@ use axum::{
     Extension, Json, Router,
     extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::post,
 };
 use jichi_protocol::{
     command::{Actor, Command, GroupPerson, GroupPrivate, GroupShared},
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     application::{Application, Applications, Group, State as Stands, Step},
-    bulk::{check::activity_hash, day},
+    bulk::{check::activity_hash, day, people},
     clock,
     staff::Role,
     town::Town,
@@ -251,11 +251,7 @@ const fn officer_of(actor: Actor) -> Option<u32> {
 }
 
 /// The body for which this account stands.
-fn stands_for(
-    applications: &Applications,
-    account: AccountId,
-    group: u32,
-) -> Result<(), Problem> {
+fn stands_for(applications: &Applications, account: AccountId, group: u32) -> Result<(), Problem> {
     let group = applications.group(group).ok_or(EdgeProblem::NotFound)?;
     let stands = group.representatives.contains(&account);
     if stands { Ok(()) } else { Err(EdgeProblem::NotFound.into()) }
@@ -360,10 +356,7 @@ fn own(
     Ok((id, application))
 }
 
-fn known(
-    applications: &Applications,
-    id: &str,
-) -> Result<(ApplicationId, Application), Problem> {
+fn known(applications: &Applications, id: &str) -> Result<(ApplicationId, Application), Problem> {
     let id: ApplicationId = id.parse().map_err(|_| EdgeProblem::NotFound)?;
     let application = applications.application(&id).ok_or(EdgeProblem::NotFound)?;
     Ok((id, application))
@@ -586,7 +579,7 @@ async fn parts(
         points: Points::sum(points).ok_or(Refusal::TooManyPoints)?,
     };
     let attested = |person: &GroupPerson| GroupPerson {
-        attested: crate::person::attested(town, &programme, person.account, day),
+        attested: people::attested(town, &programme, person.account, day),
         ..person.clone()
     };
     let private = GroupPrivate {

@@ -32,7 +32,7 @@ use crate::{
         Bulks, Choice, FAULTS_MAX, Fault, Manifest, Ready, Stage, Upload, WORK_ITEMS_MAX, WorkItem,
         check::{self, Keep, Tried},
         file::{self, FILE_BYTES_MAX, FileFault, LineFault, Purpose, Recipient},
-        store,
+        people, store,
         work::{self, new_key},
     },
     clock,
@@ -51,7 +51,7 @@ pub fn routes() -> Router<Town> {
         .route("/v1/bulk/{id}/cancel", post(cancel))
         .route("/v1/worklist", get(worklist))
         .route("/v1/worklist/{id}/{line}", post(choose))
-        .merge(super::slip::routes())
+        .merge(super::claim_slip::routes())
         .merge(super::application::routes())
 }
 
@@ -260,7 +260,8 @@ async fn manifest(town: &Town, ask: &Asked, tried: &Tried) -> Result<Manifest, N
     let whole = !matches!(ask.mode, BulkMode::PerLine);
     let stage = if whole && !tried.faults.is_empty() {
         Stage::Refused("lines_with_errors".into())
-    } else if (whole && !tried.work.is_empty()) || (tried.ready.is_empty() && !tried.work.is_empty())
+    } else if (whole && !tried.work.is_empty())
+        || (tried.ready.is_empty() && !tried.work.is_empty())
     {
         Stage::Worklist
     } else if tried.ready.is_empty() {
@@ -463,12 +464,14 @@ async fn choose(
     }
     let chosen = match &choice {
         Choice::Skip => None,
-        Choice::Account(account) => Some(BulkLine {
-            line,
-            account: *account,
-            points: item.points,
-            activity: item.activity,
-        }),
+        Choice::Account(account) => {
+            let (points, activity, measure) = (item.points, item.activity, item.measure.clone());
+            let known = check::programme_today(&town, manifest.programme).await?;
+            let (programme, day) = known.ok_or(Refusal::UnknownProgramme)?;
+            let attested = people::attested(&town, &programme, *account, day);
+            let account = *account;
+            Some(BulkLine { line, account, points, activity, attested, measure })
+        }
     };
     item.choice = Some(choice);
     match (manifest.stage.clone(), manifest.mode) {

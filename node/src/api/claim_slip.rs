@@ -8,8 +8,10 @@ use axum::{
     routing::{get, post},
 };
 use jichi_protocol::{
-    command::{Actor, Command, Nothing, SlipClaim, SlipReissue},
     codec,
+    command::{Actor, Command, Nothing, SlipClaim, SlipReissue},
+    digest::Digest,
+    eligibility::Attested,
     entry::Submission,
     id::{AccountId, BulkId, SlipId},
     key::{ClientKey, OperationKey},
@@ -30,7 +32,7 @@ use super::{
     resident::invalid,
 };
 use crate::{
-    bulk::{Bulks, check, letter},
+    bulk::{Bulks, check, letter, people},
     staff::Role,
     town::Town,
     vault::record::RecordKind,
@@ -50,9 +52,7 @@ pub fn routes() -> Router<Town> {
 
 /// The routes of holders, on the public listener.
 pub fn holder_routes() -> Router<Town> {
-    Router::new()
-        .route("/v1/me/slips", post(claim))
-        .merge(super::application::holder_routes())
+    Router::new().route("/v1/me/slips", post(claim)).merge(super::application::holder_routes())
 }
 
 #[derive(Deserialize)]
@@ -75,6 +75,22 @@ async fn submit(
     answer::submit(town.engine(), submission).await
 }
 
+/// What the programme of the slip demands of its holder.
+async fn attested(
+    town: &Town,
+    account: AccountId,
+    code: &Digest,
+) -> Result<Option<Attested>, NoEntry> {
+    let asked = answer::read(town.engine(), |ledger| {
+        let slip = ledger.slip(&ledger.slip_of_code(code)?)?;
+        let number = ledger.bulk(&slip.bulk)?.opening.programme;
+        let programme = ledger.programmes().find(|known| known.id == number)?;
+        Some((programme.clone(), ledger.day()))
+    });
+    let known = asked.await?;
+    Ok(known.and_then(|(programme, day)| people::attested(town, &programme, account, day)))
+}
+
 async fn claim_into(
     town: &Town,
     key: ClientKey,
@@ -83,7 +99,8 @@ async fn claim_into(
     code: &str,
 ) -> Result<Done<ClaimAnswer>, NoEntry> {
     let code = letter::code_hash(code);
-    let claim = SlipClaim { account, code, actor };
+    let attested = attested(town, account, &code).await?;
+    let claim = SlipClaim { account, code, actor, attested };
     let committed = submit(town, key, Command::ClaimSlip(Nothing {}, claim)).await?;
     let points = answer::read(town.engine(), |ledger| {
         let slip = ledger.slip_of_code(&code).and_then(|slip| ledger.slip(&slip));
@@ -305,7 +322,16 @@ async fn letter_of(
     let file = file.await?.ok_or(Refusal::UnknownSlip)?;
     let sender = sender(&town, &file).await?;
     let record = letter::record(&town, id).ok_or(EdgeProblem::NotFound)?;
+    good(&town, id, &record).await?;
     print::pdf(&town, "slip.pdf", move |font| letter::sheets(font, &sender, &[record])).await
+}
+
+/// Whether a letter has the code that is good: a reissue may have been broken off.
+async fn good(town: &Town, id: SlipId, record: &letter::SlipRecord) -> Result<(), NoEntry> {
+    let code = letter::code_hash(&record.code);
+    let codes = answer::read(town.engine(), |ledger| ledger.slip(&id).map(|it| it.codes.clone()));
+    let good = codes.await?.is_some_and(|codes| codes.last() == Some(&code));
+    if good { Ok(()) } else { Err(Refusal::SlipReissued.into()) }
 }
 
 #[derive(Serialize)]
@@ -330,7 +356,8 @@ async fn reissue(
         // Vault first, then the entry: a crash between leaves a code that was never good.
         record.code = letter::new_code()?;
         let account = letter::vault_account(id);
-        let put = town.people().vault().put(account, RecordKind::Slip, &codec::encode(&record));
+        let bytes = codec::encode(&record);
+        let put = town.people().vault().put(account, RecordKind::Slip, &bytes);
         put.await.map_err(|_| EdgeProblem::StorageFull)?;
     }
     let code = letter::code_hash(&record.code);

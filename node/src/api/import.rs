@@ -1,6 +1,8 @@
 //! Moving in: balances and history of a town's former system. The command reads the file; here
 //! come its lines, the second officer's word is asked, and nothing counts before the totals fit.
 
+mod old;
+
 use std::collections::BTreeMap;
 
 use axum::{
@@ -30,23 +32,18 @@ use serde::{Deserialize, Serialize};
 use super::{
     answer::{self, Done, NoEntry},
     body::{StrictJson, TextBody},
-    caller::{Officer, Resident},
+    caller::Officer,
     idempotency::IdempotencyKey,
     officer::by,
     payment::points,
     problem::{Problem, edge::EdgeProblem},
     resident::invalid,
 };
-use crate::{
-    engine::Committed,
-    person::{self, OldLine},
-    staff::Role,
-    town::Town,
-};
+use crate::{engine::Committed, person, staff::Role, town::Town};
 
 /// The routes of holders.
 pub fn routes() -> Router<Town> {
-    Router::new().route("/v1/me/old-history", get(old_history))
+    Router::new().route("/v1/me/old-history", get(old::old_history))
 }
 
 /// The routes of officers.
@@ -56,7 +53,7 @@ pub fn staff_routes() -> Router<Town> {
         .route("/v1/imports/checks", post(check))
         .route("/v1/imports/{id}", get(state))
         .route("/v1/imports/{id}/lines", post(lines))
-        .route("/v1/imports/{id}/history", post(history))
+        .route("/v1/imports/{id}/history", post(old::history))
         .route("/v1/imports/{id}/close", post(close))
 }
 
@@ -423,96 +420,4 @@ async fn close(
     let command = Command::CloseImport(ImportClosing { import, end }, by(officer));
     let committed = submit(&town, Some(OperationKey::Client(key)), command).await?;
     Ok(Done::over(&committed, answer::Nothing {}))
-}
-
-/// A line of old history, as the command read it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OldBody {
-    number: Option<String>,
-    mykey_id: Option<String>,
-    date: String,
-    /// What it was: the former system's word.
-    what: TextBody,
-    /// Points that came in.
-    points_in: u64,
-    /// Points that went out.
-    points_out: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OldLinesBody {
-    lines: Vec<OldBody>,
-}
-
-#[derive(Serialize)]
-struct OldAnswer {
-    /// Lines that were not there before.
-    new: u32,
-}
-
-/// Lines of old history, into the vault. They move nothing; the same lines again change nothing.
-async fn history(
-    State(town): State<Town>,
-    Officer(officer): Officer,
-    Path(id): Path<String>,
-    StrictJson(body): StrictJson<OldLinesBody>,
-) -> Result<Response, NoEntry> {
-    officer.require(Role::GrantMaker)?;
-    let import: ImportId = id.parse().map_err(|_| EdgeProblem::NotFound)?;
-    let known = answer::read(town.engine(), |ledger| ledger.import(&import).is_some()).await?;
-    if !known {
-        return Err(Refusal::UnknownImport.into());
-    }
-    let mut own: BTreeMap<AccountId, Vec<OldLine>> = BTreeMap::new();
-    for line in &body.lines {
-        let date: BusinessDate = line.date.parse().map_err(|_| invalid("date"))?;
-        points(line.points_in)?;
-        points(line.points_out)?;
-        let account = whose(&town, line.number.as_deref(), line.mykey_id.as_deref())?;
-        own.entry(account).or_default().push(OldLine {
-            date,
-            what: line.what.0.as_str().to_owned(),
-            points_in: line.points_in,
-            points_out: line.points_out,
-        });
-    }
-    let accounts: Vec<AccountId> = own.keys().copied().collect();
-    let all = answer::read(town.engine(), |ledger| {
-        accounts.iter().all(|account| ledger.holder(account).is_some())
-    });
-    if !all.await? {
-        return Err(Refusal::UnknownAccount.into());
-    }
-    let mut new = 0_u32;
-    for (account, lines) in own {
-        let added = town.people().add_old_lines(account, lines).await;
-        let added = added.map_err(|_| EdgeProblem::StorageFull)?;
-        new = new.saturating_add(u32::try_from(added).unwrap_or(u32::MAX));
-    }
-    Ok(Json(OldAnswer { new }).into_response())
-}
-
-#[derive(Serialize)]
-struct OldView {
-    date: String,
-    what: String,
-    points_in: u64,
-    points_out: u64,
-}
-
-/// The holder's history in the former system, newest first: read only, apart from the history here.
-async fn old_history(
-    State(town): State<Town>,
-    Resident(account): Resident,
-) -> Result<Response, NoEntry> {
-    let lines = town.people().old_lines(account).map_err(|_| EdgeProblem::Internal)?;
-    let view = |line: &OldLine| OldView {
-        date: line.date.to_string(),
-        what: line.what.clone(),
-        points_in: line.points_in,
-        points_out: line.points_out,
-    };
-    Ok(Json(lines.iter().rev().map(view).collect::<Vec<_>>()).into_response())
 }

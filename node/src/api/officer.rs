@@ -13,12 +13,11 @@ use jichi_protocol::{
     agreement::{Agreement, Movable, Seal, SignedAgreement},
     codec,
     command::{
-        AccountOpening, AccountStateChange, Actor, ByOfficer, Command, GrantPrivate, GrantShared,
-        InUse, MerchantSetting, Nothing, ProposalDecision, TerminalSetting, Verdict,
+        AccountOpening, AccountStateChange, Actor, ByOfficer, Command, InUse, MerchantSetting,
+        Nothing, ProposalDecision, TerminalSetting, Verdict,
     },
-    digest::Digest,
     entry::Submission,
-    id::{AccountId, MerchantId, OfficerId, OwnerId, ProgrammeId, TerminalId},
+    id::{AccountId, MerchantId, OfficerId, OwnerId, TerminalId},
     key::{ClientKey, OperationKey},
     label::Label,
     text::{FreeText, mykey::MyKeyName},
@@ -29,6 +28,7 @@ use super::{
     answer::{self, Done, NoEntry},
     body::{PasswordBody, StrictJson, TextBody},
     caller::{Officer, today},
+    grant::{GrantBody, grant_parts},
     idempotency::IdempotencyKey,
     payment::points,
     problem::{Problem, edge::EdgeProblem},
@@ -50,7 +50,6 @@ pub fn routes() -> Router<Town> {
         .route("/v1/accounts/{account}/state", post(set_state))
         .route("/v1/merchants", post(set_merchant))
         .route("/v1/terminals", post(set_terminal))
-        .route("/v1/grants", post(grant))
         .route("/v1/proposals", post(propose).get(proposals))
         .route("/v1/proposals/{id}/decision", post(decide))
         .route("/v1/agreements/seal", post(seal))
@@ -270,50 +269,6 @@ async fn set_terminal(
     Ok(Done::over(&committed, answer::Nothing {}))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GrantBody {
-    programme: u32,
-    account: Option<String>,
-    mykey_id: Option<String>,
-    points: u64,
-    /// Activity or date, and kind: with programme and recipient it is granted once.
-    activity: TextBody,
-}
-
-/// The two halves of a grant; the recipient by account or MyKey ID, never by a guess.
-fn grant_parts(
-    town: &Town,
-    body: &GrantBody,
-    maker: OfficerId,
-) -> Result<(GrantShared, GrantPrivate), Problem> {
-    let account = match (&body.account, &body.mykey_id) {
-        (Some(account), None) => account.parse().map_err(|_| invalid("account"))?,
-        (None, Some(typed)) => {
-            let name: MyKeyName = typed.parse().map_err(|_| invalid("mykey_id"))?;
-            let unknown = jichi_protocol::refusal::Refusal::UnknownAccount;
-            town.people().account(&name).ok_or(unknown)?
-        }
-        (Some(_) | None, _) => return Err(EdgeProblem::MissingField.into()),
-    };
-    let shared =
-        GrantShared { programme: ProgrammeId(body.programme), points: points(body.points)? };
-    let activity = Digest::of(&[body.activity.0.as_str().as_bytes()]);
-    Ok((shared, GrantPrivate::plain(account, activity, maker)))
-}
-
-async fn grant(
-    State(town): State<Town>,
-    Officer(officer): Officer,
-    IdempotencyKey(key): IdempotencyKey,
-    StrictJson(body): StrictJson<GrantBody>,
-) -> Result<Done<answer::Nothing>, NoEntry> {
-    let officer = officer.require(Role::GrantMaker)?;
-    let (shared, private) = grant_parts(&town, &body, officer)?;
-    let committed = submit(&town, key, Command::Grant(shared, private)).await?;
-    Ok(Done::over(&committed, answer::Nothing {}))
-}
-
 #[derive(Serialize)]
 struct ProposalAnswer {
     proposal: String,
@@ -327,7 +282,7 @@ async fn propose(
     StrictJson(body): StrictJson<GrantBody>,
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let officer = officer.require(Role::GrantMaker)?;
-    let (shared, private) = grant_parts(&town, &body, officer)?;
+    let (shared, private) = grant_parts(&town, key, &body, officer).await?;
     let committed = submit(&town, key, Command::ProposeGrant(shared, private)).await?;
     let proposal = key.payment().to_string();
     Ok(Done::over(&committed, ProposalAnswer { proposal }))

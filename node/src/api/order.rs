@@ -220,10 +220,12 @@ pub(super) async fn held_before(
     let used = answer::read(town.engine(), |ledger| ledger.key_use(&key).copied()).await?;
     let Some(used) = used else { return Ok(None) };
     let first = town.engine().committed(used.entry).map_err(|_| EdgeProblem::Internal)?;
-    match &first.entry.submission.command {
-        Command::Hold(signed, _) if signed == again => answer::done(first).map(Some),
-        _ => Err(Refusal::SameKeyOtherContent { first: used.entry }.into()),
+    if let Command::Hold(signed, _) = &first.entry.submission.command
+        && signed == again
+    {
+        return answer::done(first).map(Some);
     }
+    Err(Refusal::SameKeyOtherContent { first: used.entry }.into())
 }
 
 #[derive(Serialize)]

@@ -1,12 +1,30 @@
 //! Programmes on the wire: what they demand, their rule, and what each has given.
 
-use jichi_protocol::{
-    eligibility::{AgeDay, AgeRule, Demand, Eligibility},
-    programme::{GrantRule, RoleRate, StepBand},
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::get,
 };
-use serde::Deserialize;
+use jichi_protocol::{
+    account::Account,
+    eligibility::{AgeDay, AgeRule, Demand, Eligibility},
+    id::AccountId,
+    ledger::Ledger,
+    points::Points,
+    programme::{GrantRule, Programme, RoleRate, StepBand},
+};
+use serde::{Deserialize, Serialize};
 
-use super::{body::TextBody, officer::label, payment::points, problem::Problem, resident::invalid};
+use super::{
+    answer::{self, NoEntry},
+    body::TextBody,
+    caller::{Officer, Resident},
+    officer::label,
+    payment::points,
+    problem::{Problem, edge::EdgeProblem},
+    resident::invalid,
+};
+use crate::{staff::Role, town::Town};
 
 /// What a programme demands of a recipient.
 #[derive(Deserialize)]
@@ -127,4 +145,112 @@ impl RuleBody {
             Self::Code => GrantRule::Code,
         })
     }
+}
+
+/// The routes of the staff's listener.
+pub fn staff_routes() -> Router<Town> {
+    Router::new()
+        .route("/v1/programmes", get(programmes))
+        .route("/v1/programmes/{programme}/recipients/{account}", get(of_recipient))
+}
+
+/// The routes of holders.
+pub fn resident_routes() -> Router<Town> {
+    Router::new().route("/v1/me/programmes", get(mine))
+}
+
+/// A programme with what it has given.
+#[derive(Serialize)]
+struct ProgrammeView {
+    programme: u32,
+    name: String,
+    purpose: Option<String>,
+    from: String,
+    until: String,
+    ceiling: u64,
+    given: u64,
+    left: u64,
+    cap: Option<u64>,
+}
+
+async fn programmes(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+) -> Result<Json<Vec<ProgrammeView>>, NoEntry> {
+    let roles = [Role::GrantMaker, Role::Approver, Role::Auditor];
+    if !roles.iter().any(|role| officer.require(*role).is_ok()) {
+        return Err(EdgeProblem::ForbiddenRole.into());
+    }
+    let all = answer::read(town.engine(), |ledger| {
+        let view = |programme: &Programme| {
+            let given = ledger.balance(&Account::Programme(programme.id));
+            ProgrammeView {
+                programme: programme.id.0,
+                name: programme.name.to_string(),
+                purpose: programme.purpose.as_ref().map(ToString::to_string),
+                from: programme.from.to_string(),
+                until: programme.until.to_string(),
+                ceiling: programme.ceiling.get(),
+                given: given.get(),
+                left: programme.ceiling.minus(given).unwrap_or_default().get(),
+                cap: programme.cap.map(Points::get),
+            }
+        };
+        ledger.programmes().map(view).collect()
+    });
+    Ok(Json(all.await?))
+}
+
+/// What a person was granted in this fiscal year, on all accounts, and what is left of the cap.
+#[derive(Serialize)]
+struct Granted {
+    programme: u32,
+    name: String,
+    fiscal_year: u32,
+    granted: u64,
+    cap: Option<u64>,
+    left: Option<u64>,
+}
+
+impl Granted {
+    fn of(ledger: &Ledger, programme: &Programme, account: &AccountId) -> Self {
+        let granted = ledger.granted_in_year(account, programme.id);
+        let left = programme.cap.map(|cap| cap.minus(granted).unwrap_or_default());
+        Self {
+            programme: programme.id.0,
+            name: programme.name.to_string(),
+            fiscal_year: ledger.day().fiscal_year().0,
+            granted: granted.get(),
+            cap: programme.cap.map(Points::get),
+            left: left.map(Points::get),
+        }
+    }
+}
+
+async fn of_recipient(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    Path((programme, account)): Path<(u32, String)>,
+) -> Result<Json<Granted>, NoEntry> {
+    officer.require(Role::GrantMaker)?;
+    let account: AccountId = account.parse().map_err(|_| EdgeProblem::NotFound)?;
+    let granted = answer::read(town.engine(), |ledger| {
+        ledger.holder(&account)?;
+        let programme = ledger.programmes().find(|it| it.id.0 == programme)?;
+        Some(Granted::of(ledger, programme, &account))
+    });
+    Ok(Json(granted.await?.ok_or(EdgeProblem::NotFound)?))
+}
+
+/// The holder's own: every programme that runs today.
+async fn mine(
+    State(town): State<Town>,
+    Resident(account): Resident,
+) -> Result<Json<Vec<Granted>>, NoEntry> {
+    let granted = answer::read(town.engine(), |ledger| {
+        let today = ledger.day();
+        let running = ledger.programmes().filter(|it| it.from <= today && today <= it.until);
+        running.map(|programme| Granted::of(ledger, programme, &account)).collect()
+    });
+    Ok(Json(granted.await?))
 }

@@ -9,6 +9,7 @@ use jichi_protocol::{
     digest::Digest,
     id::{AccountId, BulkId, ProgrammeId, SlipId},
     ledger::Granting,
+    programme::Programme,
     refusal::Refusal,
     text::mykey::{MyKeyId, MyKeyName},
 };
@@ -16,7 +17,7 @@ use jichi_protocol::{
 use super::{
     Fault, Ready, WorkItem,
     file::{LineFault, Lines, Recipient, Row},
-    letter,
+    letter, people,
 };
 use crate::{
     api::answer::{self, NoEntry},
@@ -55,8 +56,8 @@ pub fn candidates(town: &Town, programme: ProgrammeId, recipient: &Recipient) ->
             let found = name.ok().and_then(|name| town.people().account(&name));
             found.into_iter().collect()
         }
-        Recipient::Enrolment(number) => crate::person::by_enrolment(town, programme, number),
-        Recipient::Kana { kana, birth } => crate::person::by_kana(town, kana, birth),
+        Recipient::Enrolment(number) => people::by_enrolment(town, programme, number),
+        Recipient::Kana { kana, birth } => people::by_kana(town, kana, birth),
     }
 }
 
@@ -72,27 +73,46 @@ pub async fn try_grants(
     let mut faults = file_faults(&read);
     let lines = u32::try_from(read.rows.len().saturating_add(faults.len())).unwrap_or(u32::MAX);
     let (mut found, mut work) = (Vec::new(), Vec::new());
+    let Some((programme, day)) = programme_today(town, programme).await? else {
+        return Err(Refusal::UnknownProgramme.into());
+    };
     for row in read.rows {
-        let candidates = candidates(town, programme, &row.recipient);
+        let candidates = candidates(town, programme.id, &row.recipient);
         let activity = activity_hash(&row.activity);
+        let measure = people::measure(&programme, &row.role);
+        let Row { line, recipient, points, .. } = row;
         if let [account] = *candidates {
-            found.push(BulkLine { line: row.line, account, points: row.points, activity });
+            let attested = people::attested(town, &programme, account, day);
+            found.push(BulkLine { line, account, points, activity, attested, measure });
         } else {
-            let Row { line, recipient, points, .. } = row;
-            work.push(WorkItem { line, recipient, points, activity, candidates, choice: None });
+            let choice = None;
+            work.push(WorkItem { line, recipient, points, activity, candidates, choice, measure });
         }
     }
-    let (ready, refused) = try_lines(town, programme, found).await?;
+    let (ready, refused) = try_lines(town, programme.id, found).await?;
     faults.extend(refused);
     faults.sort_by_key(|fault| fault.line);
     Ok(Tried { ready: Ready::Grants(ready), work, faults, lines })
 }
 
+/// A programme, and the day on which the ledger decides.
+///
+/// # Errors
+/// [`NoEntry`]: the node stops or is overloaded.
+pub async fn programme_today(
+    town: &Town,
+    programme: ProgrammeId,
+) -> Result<Option<(Programme, BusinessDate)>, NoEntry> {
+    answer::read(town.engine(), |ledger| {
+        let known = ledger.programmes().find(|known| known.id == programme).cloned();
+        known.map(|known| (known, ledger.day()))
+    })
+    .await
+}
+
 fn file_faults(read: &Lines) -> Vec<Fault> {
-    let fault = |(line, fault): &(u32, LineFault)| Fault {
-        line: *line,
-        code: fault.words().0.to_owned(),
-    };
+    let fault =
+        |(line, fault): &(u32, LineFault)| Fault { line: *line, code: fault.words().0.to_owned() };
     read.faults.iter().map(fault).collect()
 }
 
@@ -108,9 +128,8 @@ pub async fn try_lines(
     let (mut ready, mut faults) = (Vec::new(), Vec::new());
     let mut seen = Granting::default();
     for some in lines.chunks(LINES_AT_A_TIME) {
-        let asked = answer::read(town.engine(), |ledger| {
-            ledger.try_lines(programme, some, &mut seen)
-        });
+        let asked =
+            answer::read(town.engine(), |ledger| ledger.try_lines(programme, some, &mut seen));
         for (line, result) in some.iter().zip(asked.await?) {
             match result {
                 Ok(()) => ready.push(line.clone()),
@@ -138,11 +157,14 @@ pub async fn try_slips(
     let mut faults = file_faults(&read);
     let lines = u32::try_from(read.rows.len().saturating_add(faults.len())).unwrap_or(u32::MAX);
     let secret = letter::secret(town).await?;
+    let Some((programme, _)) = programme_today(town, programme).await? else {
+        return Err(Refusal::UnknownProgramme.into());
+    };
     let mut seen = BTreeSet::new();
     let mut slips: Vec<(SlipLine, Row)> = Vec::new();
     for row in read.rows {
         let recipient = codec::encode(&row.recipient);
-        let number = programme.0.to_be_bytes();
+        let number = programme.id.0.to_be_bytes();
         let hash = Digest::of(&[&secret, &number, &activity_hash(&row.activity).0, &recipient]);
         let slip = SlipId::derived("jichi/slip/v1", &hash.0);
         if !seen.insert(slip) {
@@ -156,14 +178,16 @@ pub async fn try_slips(
             code: Digest::default(),
             points: row.points,
             activity,
+            measure: people::measure(&programme, &row.role),
         };
         slips.push((line, row));
     }
     let out = answer::read(town.engine(), |ledger| {
         slips.iter().map(|(line, _)| ledger.slip_is_out(&line.slip)).collect::<Vec<_>>()
     });
+    let out = out.await?;
     let mut kept = Vec::new();
-    for ((line, row), out) in slips.into_iter().zip(out.await?) {
+    for ((line, row), out) in slips.into_iter().zip(out) {
         if out {
             let code = Refusal::AlreadyGranted { first: jichi_protocol::id::EntryIndex(0) }.code();
             faults.push(Fault { line: line.line, code: code.to_owned() });

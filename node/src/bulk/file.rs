@@ -5,7 +5,10 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use encoding_rs::SHIFT_JIS;
 use jichi_protocol::{
     points::Points,
-    text::{FreeText, TextRefused, amount_input, code_input, mykey::{MyKeyId, MyKeyName}},
+    text::{
+        FreeText, TextRefused, amount_input, code_input,
+        mykey::{MyKeyId, MyKeyName},
+    },
 };
 use minicbor::{Decode, Encode};
 
@@ -94,7 +97,9 @@ impl LineFault {
             Self::ActivityMissing => {
                 ("activity_missing", "活動または日付がありません", "neither activity nor date")
             }
-            Self::Text => ("text_refused", "文字が使えないか長すぎます", "text too long or refused"),
+            Self::Text => {
+                ("text_refused", "文字が使えないか長すぎます", "text too long or refused")
+            }
             Self::MyNumber => (
                 "my_number_refused",
                 "12桁の番号は入力できません。マイナンバーは使いません",
@@ -154,6 +159,8 @@ pub struct Row {
     pub points: Points,
     /// Activity, date and kind in one form, whatever program saved the file.
     pub activity: String,
+    /// The recipient's role in the activity; empty for who took part.
+    pub role: String,
     /// For a letter.
     pub address: Option<Address>,
 }
@@ -187,6 +194,7 @@ enum Column {
     Activity,
     Date,
     Kind,
+    Role,
     Name,
     Postal,
     Address,
@@ -198,12 +206,17 @@ fn column(name: &str) -> Option<Column> {
     Some(match code_input(name).to_lowercase().as_str() {
         "mykey_id" | "マイキーid" => Column::MyKey,
         "enrolment" | "登録番号" | "受付番号" | "参加者番号" => Column::Enrolment,
-        "kana" | "氏名カナ" | "カナ氏名" | "氏名(カナ)" | "フリガナ" => Column::Kana,
+        "kana" | "氏名カナ" | "カナ氏名" | "氏名(カナ)" | "フリガナ" => {
+            Column::Kana
+        }
         "birth" | "生年月日" => Column::Birth,
-        "points" | "ポイント" | "付与ポイント" | "付与ポイント数" => Column::Points,
+        "points" | "ポイント" | "付与ポイント" | "付与ポイント数" => {
+            Column::Points
+        }
         "activity" | "活動" | "活動名" | "事業名" | "内容" => Column::Activity,
         "date" | "日付" | "活動日" | "実施日" => Column::Date,
         "kind" | "区分" | "種別" => Column::Kind,
+        "role" | "役割" | "役職" => Column::Role,
         "name" | "氏名" | "宛名" => Column::Name,
         "postal" | "郵便番号" => Column::Postal,
         "address" | "住所" => Column::Address,
@@ -348,7 +361,8 @@ fn row(
             Some(Address { name, postal, address })
         }
     };
-    Ok(Row { line, recipient, points, activity: activity.join(" "), address })
+    let role = text(Column::Role)?;
+    Ok(Row { line, recipient, points, activity: activity.join(" "), role, address })
 }
 
 fn free_text(text: &str) -> Result<String, TextRefused> {
@@ -359,7 +373,8 @@ fn free_text(text: &str) -> Result<String, TextRefused> {
 fn mykey_of(typed: &str) -> Result<String, LineFault> {
     let plain = code_input(typed);
     let id = plain.parse::<MyKeyId>().map(|id| id.as_str().to_owned());
-    id.or_else(|_| plain.parse::<MyKeyName>().map(|name| name.text())).map_err(|_| LineFault::MyKeyForm)
+    id.or_else(|_| plain.parse::<MyKeyName>().map(|name| name.text()))
+        .map_err(|_| LineFault::MyKeyForm)
 }
 
 /// Blanks at the ends of a field, full-width ones too.

@@ -19,7 +19,8 @@ pub fn search_key(name: &str) -> String {
 fn voiced(key: &mut String, by: u32) {
     let Some(last) = key.pop() else { return };
     let sounds = matches!(last, 'カ'..='ト' | 'ハ'..='ホ') || last == 'ウ';
-    let voiced = if last == 'ウ' { Some('ヴ') } else { char::from_u32((last as u32).saturating_add(by)) };
+    let voiced =
+        if last == 'ウ' { Some('ヴ') } else { char::from_u32((last as u32).saturating_add(by)) };
     key.push(voiced.filter(|_| sounds).unwrap_or(last));
 }
 
@@ -64,7 +65,8 @@ mod tests {
 
     #[test]
     fn one_name_in_every_writing_has_one_key() {
-        for name in ["サガミ　ハナコ", "ｻｶﾞﾐ ﾊﾅｺ", "さがみ はなこ", "サガミハナコ"] {
+        for name in ["サガミ　ハナコ", "ｻｶﾞﾐ ﾊﾅｺ", "さがみ はなこ", "サガミハナコ"]
+        {
             assert_eq!(search_key(name), "サガミハナコ", "{name}");
         }
         assert_eq!(search_key("ﾊﾟｰｶｰ ｼﾞｮﾝ"), search_key("パーカー・ジョン"));

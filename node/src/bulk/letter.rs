@@ -176,7 +176,8 @@ pub fn sheets(
 
 fn letter(sheets: &mut Sheets<'_>, sender: &Sender, slip: &SlipRecord) -> Result<(), PrintError> {
     let (left, right, width) = (mm(24), mm(190), mm(166));
-    let postal = if slip.to.postal.is_empty() { String::new() } else { format!("〒{}", slip.to.postal) };
+    let postal =
+        if slip.to.postal.is_empty() { String::new() } else { format!("〒{}", slip.to.postal) };
     sheets.text(left, mm(21), Pt(11), Align::Left, &postal);
     let below = sheets.paragraph(left, mm(28), mm(80), Pt(11), &slip.to.address);
     sheets.text(left, below + mm(3), Pt(14), Align::Left, &format!("{} 様", slip.to.name));
@@ -186,7 +187,8 @@ fn letter(sheets: &mut Sheets<'_>, sender: &Sender, slip: &SlipRecord) -> Result
         sheets.line((mm(0), mm(y)), (mm(5), mm(y)), mm(0).tenths(2));
     }
     sheets.text(mm(105), mm(112), Pt(20), Align::Centre, "受取コード付き通知書");
-    let what = format!("{}({})のポイントをお受け取りいただけます。", sender.programme, slip.activity);
+    let what =
+        format!("{}({})のポイントをお受け取りいただけます。", sender.programme, slip.activity);
     let below = sheets.paragraph(left, mm(126), width, Pt(12), &what);
     let points = format!("{}ポイント", grouped(slip.points));
     sheets.text(mm(105), below + mm(10), Pt(24), Align::Centre, &points);
@@ -226,8 +228,10 @@ fn era_day(day: BusinessDate) -> String {
 /// The list for a mailing company: CSV in UTF-8 with a mark, as spreadsheets want it.
 #[must_use]
 pub fn mailing_list(sender: &Sender, slips: &[SlipRecord]) -> String {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
-    let head = ["行", "郵便番号", "住所", "氏名", "事業", "活動", "ポイント", "受取コード", "受取期限"];
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
+    let head =
+        ["行", "郵便番号", "住所", "氏名", "事業", "活動", "ポイント", "受取コード", "受取期限"];
     let rows = slips.iter().map(|slip| {
         [
             slip.line.to_string(),
@@ -252,7 +256,11 @@ pub fn mailing_list(sender: &Sender, slips: &[SlipRecord]) -> String {
 
 /// A field that a spreadsheet would take for a formula gets an apostrophe before it.
 fn defused(field: &str) -> String {
-    if field.starts_with(['=', '+', '-', '@', '\t']) { format!("'{field}") } else { field.to_owned() }
+    if field.starts_with(['=', '+', '-', '@', '\t']) {
+        format!("'{field}")
+    } else {
+        field.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use jichi_protocol::{
     command::{
-        BulkEnd, BulkLine, BulkLines, BulkMode, BulkSlice, ByOfficer, Command, GrantPrivate,
-        GrantShared, Nothing, Proposed, SlipLine, SlipLines,
+        BulkEnd, BulkLine, BulkLines, BulkMode, BulkSlice, ByOfficer, Command, GrantShared,
+        Nothing, Proposed, SlipLine, SlipLines,
     },
     digest::Digest,
     entry::{Outcome, Submission},
-    id::{BulkId, EntryIndex, OfficerId, ProposalId},
+    id::{BulkId, EntryIndex, ProposalId},
     key::{ClientKey, OperationKey},
     ledger::{BULK_LINES_MAX, BulkState},
     points::Points,
@@ -19,7 +19,7 @@ use jichi_protocol::{
 };
 use tokio::sync::watch;
 
-use super::{Bulks, FAULTS_MAX, Fault, Manifest, Ready, Stage, check, store};
+use super::{Bulks, FAULTS_MAX, Fault, Manifest, Ready, Stage, check, people, store};
 use crate::{
     clock,
     engine::{Answer, Engine, NotTaken},
@@ -96,7 +96,10 @@ pub fn new_key() -> Result<ClientKey, getrandom::Error> {
 }
 
 /// Submits until it is taken.
-async fn submit(engine: &Engine, submission: Submission) -> Result<Result<EntryIndex, Refusal>, Stopped> {
+async fn submit(
+    engine: &Engine,
+    submission: Submission,
+) -> Result<Result<EntryIndex, Refusal>, Stopped> {
     loop {
         match engine.submit(submission.clone()).await {
             Ok(Answer::Entry(committed)) => {
@@ -121,7 +124,12 @@ const fn keyed(key: ClientKey, command: Command) -> Submission {
     Submission { key: Some(OperationKey::Client(key)), command, evidence: None }
 }
 
-async fn open(bulks: &Bulks, id: BulkId, manifest: Manifest, key: ClientKey) -> Result<(), Stopped> {
+async fn open(
+    bulks: &Bulks,
+    id: BulkId,
+    manifest: Manifest,
+    key: ClientKey,
+) -> Result<(), Stopped> {
     let engine = bulks.town().engine();
     let vault = bulks.town().people().vault();
     let ready = store::ready(vault, &manifest).ok_or(Stopped)?;
@@ -192,7 +200,8 @@ async fn read<T>(
 
 async fn send(bulks: &Bulks, id: BulkId, manifest: Manifest) -> Result<(), Stopped> {
     let ready = store::ready(bulks.town().people().vault(), &manifest).ok_or(Stopped)?;
-    let opened = read(bulks, |ledger| ledger.bulk(&id).map(|bulk| (bulk.state, bulk.lines))).await?;
+    let opened =
+        read(bulks, |ledger| ledger.bulk(&id).map(|bulk| (bulk.state, bulk.lines))).await?;
     let (state, lines) = opened.ok_or(Stopped)?;
     if state != BulkState::Open {
         let stage = if state == BulkState::Committed { Stage::Done } else { Stage::Cancelled };
@@ -269,7 +278,7 @@ fn slices(id: BulkId, manifest: &Manifest, ready: &Ready, from: u32) -> Vec<(Sub
         before = before.saturating_add(count);
         (Some(OperationKey::Line { file: manifest.file, line: first }), slice, count)
     };
-    let mut made = |(key, command, count)| (Submission { key, command, evidence: None }, count);
+    let made = |(key, command, count)| (Submission { key, command, evidence: None }, count);
     match ready {
         Ready::Grants(lines) => lines
             .get(skip..)
@@ -331,7 +340,7 @@ async fn grant(
     let engine = bulks.town().engine();
     let key = OperationKey::Line { file: manifest.file, line: line.line };
     let shared = GrantShared { programme: manifest.programme, points: line.points };
-    let private = line_private(line, manifest.officer);
+    let private = people::line_private(line, manifest.officer);
     let command = Command::Grant(shared, private);
     let submission = Submission { key: Some(key.clone()), command, evidence: None };
     match submit(engine, submission).await? {
@@ -342,11 +351,6 @@ async fn grant(
         }
         Err(refusal) => Ok(Err(refusal)),
     }
-}
-
-/// The private half of a line's grant.
-fn line_private(line: &BulkLine, maker: OfficerId) -> GrantPrivate {
-    GrantPrivate { account: line.account, activity: line.activity, maker }
 }
 
 /// One line that an officer chose an account for, behind the rest of a `per-line` file.
@@ -370,12 +374,7 @@ async fn cancel(bulks: &Bulks, id: BulkId, manifest: Manifest) -> Result<(), Sto
 }
 
 /// Ends a file in the ledger, and notes how it ended.
-async fn end(
-    bulks: &Bulks,
-    id: BulkId,
-    manifest: Manifest,
-    end: BulkEnd,
-) -> Result<(), Stopped> {
+async fn end(bulks: &Bulks, id: BulkId, manifest: Manifest, end: BulkEnd) -> Result<(), Stopped> {
     let key = new_key().map_err(|_| Stopped)?;
     let command = Command::close_bulk(id, end, manifest.officer);
     let result = submit(bulks.town().engine(), keyed(key, command)).await?;

@@ -93,6 +93,8 @@ struct MePage {
     page: Part,
     /// The entry of the choice that was just made.
     picked: Option<u64>,
+    /// How many lines of a former system's history there are.
+    old_lines: usize,
 }
 
 /// Which page of the history it is.
@@ -148,6 +150,7 @@ async fn me(
         next: history.next,
         page: if asked.before.is_some() { Part::Older } else { Part::Newest },
         picked,
+        old_lines: visit.town.people().old_lines(account).map_err(|_| EdgeProblem::Internal)?.len(),
     };
     Ok(html(StatusCode::OK, &page))
 }

@@ -25,8 +25,22 @@ pub enum RecordKind {
     StreetCards,
     /// A bank account of a shop, or the town's own.
     Bank,
+    /// Birth date, kana name and residence of a resident, as recorded.
+    Attributes,
+    /// A resident's places on the lists of programmes.
+    Enrolments,
+    /// The town's secret of keyed hashes.
+    RegisterSecret,
     /// History of a former system.
     OldHistory,
+    /// What is known of a file of grants: the list of its parts.
+    BulkFile,
+    /// A part of a long text about a file of grants.
+    BulkPart,
+    /// Whose a claim slip is, and its code.
+    Slip,
+    /// A group's application, or a group.
+    Application,
 }
 
 impl RecordKind {
@@ -36,8 +50,15 @@ impl RecordKind {
             Self::SignIn => 2,
             Self::Evidence => 3,
             Self::Staff => 4,
+            Self::BulkFile => 40,
+            Self::BulkPart => 41,
+            Self::Slip => 42,
+            Self::Application => 43,
             Self::StreetCards => 65,
             Self::Bank => 30,
+            Self::Attributes => 60,
+            Self::Enrolments => 61,
+            Self::RegisterSecret => 62,
             Self::OldHistory => 12,
         }
     }
@@ -48,8 +69,15 @@ impl RecordKind {
             2 => Some(Self::SignIn),
             3 => Some(Self::Evidence),
             4 => Some(Self::Staff),
+            40 => Some(Self::BulkFile),
+            41 => Some(Self::BulkPart),
+            42 => Some(Self::Slip),
+            43 => Some(Self::Application),
             65 => Some(Self::StreetCards),
             30 => Some(Self::Bank),
+            60 => Some(Self::Attributes),
+            61 => Some(Self::Enrolments),
+            62 => Some(Self::RegisterSecret),
             12 => Some(Self::OldHistory),
             _ => None,
         }

@@ -111,6 +111,9 @@ pub struct Pending {
     /// By line, in the order in which they came.
     #[n(0)]
     pub lines: Vec<PendingLine>,
+    /// Their points.
+    #[n(1)]
+    pub sum: Points,
 }
 
 /// What one line holds ready.
@@ -127,9 +130,8 @@ pub struct PendingLine {
 impl Pending {
     /// The points of all lines.
     #[must_use]
-    pub fn points(&self) -> Points {
-        // Bounded by the file's sum.
-        Points::sum(self.lines.iter().map(|line| line.points)).unwrap_or(Points::MAX)
+    pub const fn points(&self) -> Points {
+        self.sum
     }
 }
 
@@ -316,6 +318,7 @@ impl Ledger {
             let key = PendingKey { account: line.account, bulk: slice.bulk };
             let pending = self.pending.get_or_default(key);
             pending.lines.push(PendingLine { natural, points: line.points });
+            pending.sum = pending.sum.plus(line.points).ok_or(Broken::Balance)?;
             self.pending_of.entry(slice.bulk).or_default().insert(line.account);
         }
         self.took_slice(slice)

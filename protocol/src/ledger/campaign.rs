@@ -177,6 +177,6 @@ impl Ledger {
         let date = self.meta.day;
         let overdue = self.ordered.ends.first().is_some_and(|(last, _)| *last < date);
         (overdue || !self.ordered.failed.is_empty())
-            .then(|| (JobKind::ReturnHolds, Command::ReturnHolds(DayTurn { date }, Nothing {})))
+            .then_some((JobKind::ReturnHolds, Command::ReturnHolds(DayTurn { date }, Nothing {})))
     }
 }

@@ -143,14 +143,19 @@ impl Ledger {
         Ok((programme, Lot { terms, points: shared.points }))
     }
 
-    /// The entry that gave this before, to whichever account of the person.
     pub(super) fn granted_before(
         &self,
         shared: &GrantShared,
         private: &GrantPrivate,
     ) -> Option<EntryIndex> {
+        self.granted_at(shared.programme, private)
+    }
+
+    /// The entry that gave this before, to whichever account of the person.
+    #[must_use]
+    pub fn granted_at(&self, programme: ProgrammeId, private: &GrantPrivate) -> Option<EntryIndex> {
         let accounts = self.accounts_of_person(&private.account);
-        let key = |account| key_of(shared.programme, account, &private.activity);
+        let key = |account| key_of(programme, account, &private.activity);
         accounts.iter().find_map(|account| self.granted.get(&key(account))).copied()
     }
 

@@ -10,7 +10,7 @@ use crate::{
     date::Time,
     entry::Effect,
     id::{AccountId, MerchantId, PaymentId, SchemeId},
-    intent::PaymentIntent,
+    intent::{PaymentIntent, Rest},
     lot::{Birth, Lot, LotTerms, Origin, Paid},
     points::Points,
     posting::{Posting, Postings},
@@ -147,8 +147,7 @@ impl Ledger {
         paid: Postings,
     ) -> Option<Postings> {
         let id = intent.key.payment();
-        let cash = intent.total_yen.and_then(|total| total.minus(intent.points));
-        let cash = cash.filter(|_| !self.rewards.contains(&id));
+        let cash = cash_part(intent).filter(|_| !self.rewards.contains(&id));
         let earned = cash.and_then(|cash| self.earns(intent.merchant, &account, cash).ok());
         let Some((scheme, lot)) = earned else { return Some(paid) };
         let mut postings = paid.as_slice().to_vec();
@@ -173,9 +172,8 @@ impl Ledger {
         account: AccountId,
         effect: &Effect,
     ) {
-        let cash = intent.total_yen.and_then(|total| total.minus(intent.points));
-        let id = intent.key.payment();
-        self.note_reward(id, (intent.merchant, account), cash.unwrap_or(Points::ZERO), effect);
+        let cash = cash_part(intent).unwrap_or(Points::ZERO);
+        self.note_reward(intent.key.payment(), (intent.merchant, account), cash, effect);
     }
 
     fn note_reward(
@@ -307,4 +305,10 @@ impl Ledger {
     pub fn reward(&self, purchase: &PaymentId) -> Option<&Reward> {
         self.rewards.get(purchase)
     }
+}
+
+/// What of a purchase is paid in cash, as far as the shop says; what a card pays earns nothing.
+fn cash_part(intent: &PaymentIntent) -> Option<Points> {
+    let rest = intent.total_yen.and_then(|total| total.minus(intent.points));
+    rest.filter(|_| intent.rest != Some(Rest::Card))
 }

@@ -1,7 +1,12 @@
 //! `jichi admin`: what a town's staff does from a command line instead of a page.
 
 pub mod report;
+mod bulk;
+mod charge;
+// Printed tickets.
+mod ticket;
 mod import;
+mod measured;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -43,17 +48,29 @@ enum What {
         files: Vec<PathBuf>,
     },
     // Programmes and grants.
+    /// Send a file of daily steps; the reply file is printed. 歩数の取り込み
+    Steps(measured::Measured),
+    /// Send a file of another scheme's points; the reply file is printed. 年1回の交換
+    Exchange(measured::Measured),
 
     // Bulk grants, claim slips, group applications.
+    /// Grant by a file, or issue claim slips. 一括付与
+    Bulk(bulk::BulkArgs),
+    /// Claim slips: report, mailing list, reissue. 受取コード付き通知書
+    #[command(subcommand)]
+    Slips(bulk::SlipsArgs),
 
     // Conversions, payments, life of an account.
 
     // Street cards.
+    /// Open charges of a street's card as CSV, or the card system's answers. チャージの書き出しと回答
+    Charges(charge::ChargeArgs),
 
     // Vouchers.
 
     // Printed tickets.
-
+    /// Tell whether a town signed printed tickets, without any node. ポイント券の真正の確認
+    VerifyTicket(ticket::Args),
     // Orders and pledges.
 
     // Payout.
@@ -72,17 +89,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let done = match &args.what {
         What::Apply { desk, files } => apply_files(desk, files),
         // Programmes and grants.
+        What::Steps(file) => measured::send(file, "steps"),
+        What::Exchange(file) => measured::send(file, "exchange"),
 
         // Bulk grants, claim slips, group applications.
+        What::Bulk(args) => bulk::grant(args),
+        What::Slips(args) => bulk::slips(args),
 
         // Conversions, payments, life of an account.
 
         // Street cards.
+        What::Charges(args) => charge::run(args),
 
         // Vouchers.
 
         // Printed tickets.
-
+        What::VerifyTicket(args) => ticket::run(args),
         // Orders and pledges.
 
         // Payout.

@@ -168,7 +168,7 @@ impl Client {
         if response.status().is_success() { Ok(text) } else { Err(anyhow!("{text}")) }
     }
 
-    /// GETs a path as bytes.
+    /// GETs a path as bytes: a PDF, for instance.
     ///
     /// # Errors
     /// When the node cannot be reached, or answers with a problem.
@@ -178,11 +178,9 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let mut response = request.call().with_context(|| format!("{}{path}", self.base))?;
-        if response.status().is_success() {
-            Ok(response.body_mut().read_to_vec()?)
-        } else {
-            Err(anyhow!("{}", response.body_mut().read_to_string()?))
-        }
+        let bytes = response.body_mut().read_to_vec()?;
+        let done = response.status().is_success();
+        if done { Ok(bytes) } else { Err(anyhow!("{}", String::from_utf8_lossy(&bytes))) }
     }
 
     /// POSTs JSON under a key.
@@ -213,6 +211,41 @@ impl Client {
             request = request.header(name, value);
         }
         reply(request.call())
+    }
+
+    /// POSTs a text; status and text come back.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub fn post_text(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, String)> {
+        let address = format!("{}{path}", self.base);
+        let mut request = self.agent.post(&address).header("content-type", content_type);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.send(body).with_context(|| address)?;
+        Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
+    }
+
+    /// POSTs a file as CSV under a key.
+    ///
+    /// # Errors
+    /// When the node cannot be reached.
+    pub fn post_file(&self, path: &str, key: &ClientKey, bytes: &[u8]) -> anyhow::Result<Reply> {
+        let mut request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "text/csv")
+            .header("idempotency-key", key.to_string());
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        reply(request.send(bytes))
     }
 
     /// POSTs JSON with these headers, as they are.

@@ -109,17 +109,18 @@ impl Tickets {
         let town = format!("発行者 {}", self.town);
         sheets.text(right - mm(4), top + mm(13), Pt(12), Align::Right, &town);
         let figure = grouped(face.points.get());
-        sheets.text(left + mm(66), top + mm(39), Pt(60), Align::Right, &figure);
-        sheets.text(left + mm(68), top + mm(39), Pt(18), Align::Left, "ポイント");
-        sheets.text(left + mm(3), top + mm(51), Pt(12), Align::Left, "使える最終日");
-        sheets.text(left + mm(3), top + mm(60), Pt(20), Align::Left, &in_words(face.last_day));
+        sheets.text(left + mm(62), top + mm(41), Pt(60), Align::Right, &figure);
+        sheets.text(left + mm(64), top + mm(41), Pt(16), Align::Left, "ポイント");
+        sheets.qr(right - mm(44), top + mm(16), mm(42), &printed.ticket.text())?;
+        sheets.text(left + mm(3), top + mm(54), Pt(12), Align::Left, "使える最終日");
+        sheets.text(left + mm(3), top + mm(66), Pt(22), Align::Left, &in_words(face.last_day));
         let number = format!("番号 {:07}  確認 {}", face.number.0, printed.ticket.check());
-        sheets.text(left + mm(3), top + mm(69), Pt(12), Align::Left, &number);
+        sheets.text(left + mm(3), top + mm(74), Pt(12), Align::Left, &number);
         let shops = format!("使えるお店：{}", self.shops);
-        let next = sheets.paragraph(left + mm(3), top + mm(75), mm(90), Pt(9), &shops);
+        let next = sheets.paragraph(left + mm(3), top + mm(80), mm(128), Pt(9), &shops);
         let note = "おつりは出ません。現金とは交換できません。1回だけ使えます。";
-        sheets.paragraph(left + mm(3), next, mm(90), Pt(9), note);
-        sheets.qr(right - mm(46), top + mm(45), mm(44), &printed.ticket.text())
+        sheets.paragraph(left + mm(3), next, mm(128), Pt(9), note);
+        Ok(())
     }
 
     /// The stub (控え): it has no code, so nobody can pay with it.

@@ -9,7 +9,7 @@ use crate::{
     command::*,
     entry::Entry,
     id::*,
-    intent::PaymentIntent,
+    intent::{PaymentIntent, Rest},
     key::{ClientKey, OperationKey},
     ledger::Reward,
     lot::{Birth, Grace, Issuer, Origin},
@@ -191,6 +191,16 @@ impl Desk {
         points: u32,
         total: u32,
     ) -> Result<(PaymentId, Entry), Refusal> {
+        self.purchase_with(account, points, total, None)
+    }
+
+    pub(super) fn purchase_with(
+        &mut self,
+        account: AccountId,
+        points: u32,
+        total: u32,
+        rest: Option<Rest>,
+    ) -> Result<(PaymentId, Entry), Refusal> {
         let key = self.key();
         let intent = PaymentIntent {
             town: self.town,
@@ -201,7 +211,7 @@ impl Desk {
             total_yen: Some(p(total)),
             at: self.time,
             proof: crate::digest::Digest::of(&[b"proof"]),
-            rest: None,
+            rest,
         };
         let signature = self.terminal_key.sign(Domain::Payment, &codec::encode(&intent));
         let payer = Payer { account, method: Method::StreetCard };
@@ -494,7 +504,11 @@ fn a_payment_is_not_refused_for_want_of_a_reward() {
         desk.purchase(resident, 100, total).unwrap();
     }
     desk.pay(resident, 100).unwrap();
+    // What another card pays earns nothing.
+    desk.purchase_with(resident, 100, 450, Some(Rest::Card)).unwrap();
     assert_eq!(desk.rewards_of(resident), 0);
+    desk.purchase_with(resident, 100, 450, Some(Rest::Cash)).unwrap();
+    assert_eq!(desk.rewards_of(resident), 3);
     desk.replays();
 }
 

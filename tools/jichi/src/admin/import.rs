@@ -6,14 +6,10 @@
 mod mapping;
 mod table;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
+use jichi_node::clock;
 use jichi_protocol::{codec, command::Content, digest, points::Points};
 use serde_json::{Value, json};
 
@@ -186,7 +182,7 @@ fn send(
         let body = json!({"end": "commit"});
         expect_done(client.post(&format!("{path}/close"), Some(&key), &body)?)?;
     }
-    let begun = Instant::now();
+    let begun = clock::monotonic();
     loop {
         now = state()?;
         match field(&now, "state").as_str() {
@@ -194,7 +190,7 @@ fn send(
             "making_lots" => {}
             other => bail!(Refused(format!("the import is {other}"))),
         }
-        ensure!(begun.elapsed() < LOTS_WAIT, "the lots are not made after an hour");
+        ensure!(clock::monotonic().since(begun) < LOTS_WAIT, "the lots are not made after an hour");
         thread::sleep(Duration::from_millis(100));
     }
     if let Some(history) = history {

@@ -38,9 +38,10 @@ impl Maker<'_> {
     fn bulk_job(&mut self, kind: JobKind, n: u8) {
         let date = day(BEGIN);
         let sweep = BulkSweep { bulk: bulk_id(n), account: None };
-        let command = match kind {
-            JobKind::SlipReturn => Command::ReturnSlips(DayTurn { date }, sweep),
-            _ => Command::SweepBulk(DayTurn { date }, sweep),
+        let command = if kind == JobKind::SlipReturn {
+            Command::ReturnSlips(DayTurn { date }, sweep)
+        } else {
+            Command::SweepBulk(DayTurn { date }, sweep)
         };
         self.made.push((Some(OperationKey::Job { kind, date }), command));
     }

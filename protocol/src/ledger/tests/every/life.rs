@@ -66,7 +66,7 @@ impl Maker<'_> {
         }
     }
 
-    fn code(&mut self, reference: &str, seed: u8, amount: u64) -> crate::digest::Digest {
+    fn code(&mut self, reference: &str, seed: u8, amount: u64) -> Digest {
         let desk = &self.pair.a;
         let code = code_hash(&jal(), &a_code(seed));
         let statement = CodeStatement {

@@ -1,0 +1,139 @@
+//! Shredding: behind a durable `Erase` entry the vault keys of those persons are destroyed, under
+//! a new wrapping key; at each start what the journal says is done again.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jichi_protocol::{command::Command, id::AccountId};
+use secrecy::SecretBox;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{
+    engine::Engine,
+    init::NodeKeys,
+    keyfile::{self, KeyFileError},
+    person::People,
+    vault::{DestroyError, OpenError, Vault, keyring::KeyringError},
+};
+
+/// The key that wraps the keyring.
+const CURRENT: &str = "vault.key";
+/// The one that will, while keys are being destroyed.
+const NEXT: &str = "vault.key.next";
+/// How long a shredding that found no room waits before it is tried again.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Why keys were not destroyed; what the journal says stays to be done.
+#[derive(Debug, thiserror::Error)]
+enum ShredError {
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Destroy(#[from] DestroyError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Opens the vault under its wrapping key; if a crash fell into a shredding, under the one that was
+/// to come.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_vault(
+    dir: &Path,
+    keys: (&Path, &NodeKeys),
+) -> Result<(Vault, Vec<crate::journal::Warning>), OpenError> {
+    let (folder, known) = keys;
+    let next = folder.join(NEXT);
+    match Vault::open(dir, known.wrapping(), &mut |_| {}) {
+        Err(OpenError::Keyring(KeyringError::WrongKey(path))) if next.exists() => {
+            // A crash fell between the new keyring and the end of the old wrapping key.
+            let wrong = || OpenError::Keyring(KeyringError::WrongKey(path.clone()));
+            let seed = keyfile::read(&next).map_err(|_| wrong())?;
+            let wrapping = SecretBox::new(Box::new(*seed));
+            let opened = Vault::open(dir, wrapping, &mut |_| {})?;
+            retire(folder).map_err(|source| KeyringError::Io { path: next, source })?;
+            Ok(opened)
+        }
+        opened => {
+            // A crash fell before the new keyring: the new wrapping key wraps nothing.
+            if opened.is_ok() && next.exists() {
+                let _ = fs::remove_file(&next);
+            }
+            opened
+        }
+    }
+}
+
+/// Destroys the keys of everybody whom the journal says to be erased, now and from now on.
+pub async fn follow(engine: Engine, people: People, keys: PathBuf) {
+    let mut news = engine.news();
+    loop {
+        if let Err(error) = shred(&engine, &people, &keys).await {
+            tracing::error!(%error, "personal data were not shredded; it is tried again");
+            tokio::time::sleep(RETRY).await;
+            continue;
+        }
+        loop {
+            match news.recv().await {
+                Ok(durable) => {
+                    let command = &durable.committed.entry.submission.command;
+                    if matches!(command, Command::DecideProposal(..)) {
+                        break;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => break,
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+async fn shred(engine: &Engine, people: &People, keys: &Path) -> Result<(), ShredError> {
+    let vault: &Vault = people.vault();
+    // Only what is durable is done: a key does not come back.
+    let erased = engine.read(|ledger| ledger.erased().map(|(account, _)| *account).collect());
+    let Ok(erased): Result<std::collections::BTreeSet<AccountId>, _> = erased.await else {
+        return Ok(());
+    };
+    if erased.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<AccountId> =
+        vault.accounts().into_iter().filter(|account| erased.contains(account)).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let next = keys.join(NEXT);
+    if next.exists() {
+        fs::remove_file(&next)?;
+    }
+    let seed = keyfile::create(&next)?;
+    sync_folder(keys)?;
+    // A crash here: the old key opens the vault, and the new one is dropped at the start.
+    vault.destroy_keys(left.clone(), SecretBox::new(Box::new(*seed))).await?;
+    // A crash here: the new key opens the vault.
+    retire(keys)?;
+    people.forget(&left);
+    tracing::info!(persons = left.len(), "personal data were shredded");
+    Ok(())
+}
+
+/// The next wrapping key takes the place of the current one, whose bytes are overwritten.
+fn retire(keys: &Path) -> io::Result<()> {
+    let current = keys.join(CURRENT);
+    let mut old = OpenOptions::new().write(true).open(&current)?;
+    let length = usize::try_from(old.metadata()?.len()).unwrap_or(0);
+    fs::rename(keys.join(NEXT), &current)?;
+    sync_folder(keys)?;
+    old.write_all(&vec![0; length])?;
+    old.sync_all()
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
