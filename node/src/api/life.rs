@@ -205,8 +205,7 @@ async fn close_own(
     IdempotencyKey(key): IdempotencyKey,
     StrictJson(body): StrictJson<ClosingBody>,
 ) -> Result<Done<answer::Nothing>, NoEntry> {
-    let closing =
-        AccountClosing { account, forfeit: points(body.forfeit)?, actor: Actor::Holder };
+    let closing = AccountClosing { account, forfeit: points(body.forfeit)?, actor: Actor::Holder };
     close(&town, key, closing).await
 }
 
