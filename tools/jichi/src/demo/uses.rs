@@ -144,6 +144,7 @@ fn tickets(node: &Node, person: &Person, dir: &Path) -> anyhow::Result<()> {
 
 fn site(node: &Node, number: u32, kind: &str) -> anyhow::Result<Site> {
     let maker = node.officer("maker")?;
+    let shop = number.saturating_add(100);
     let merchant = json!({"merchant": shop, "name": "名物チョイス（例）", "state": "active"});
     maker.command("/v1/merchants", &merchant)?;
     let key = new_signing_key()?;
