@@ -114,7 +114,7 @@ fn granted(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     let (programme, granted, left) = (words.number(1)?, words.number(2)?, words.number(3)?);
     let path = format!("/v1/programmes/{programme}/recipients/{}", holder.account);
     let seen = story.officer(&holder.town, "maker")?.get(&path)?.ok()?;
-    let mut mine = story.signed_in(words.text(0)?)?.get("/v1/me/programmes")?.ok()?;
+    let mine = story.signed_in(words.text(0)?)?.get("/v1/me/programmes")?.ok()?;
     let mut mine = mine.as_array().into_iter().flatten();
     let mine = mine.find(|it| it.get("programme") == Some(&programme.into())).cloned();
     for view in [Some(seen), mine] {
