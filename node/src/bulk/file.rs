@@ -278,8 +278,10 @@ fn text_of(bytes: &[u8]) -> Result<String, FileFault> {
         }
         text.into_owned()
     };
-    // A lone carriage return ends a line for nobody but old spreadsheets.
-    Ok(if text.contains('\n') { text } else { text.replace('\r', "\n") })
+    // The reader counts a line at its line feed, so a carriage return before one would name the
+    // line above; a lone one ends a line for nobody but old spreadsheets.
+    let fed = text.contains('\n');
+    Ok(text.replace("\r\n", "\n").replace('\r', if fed { "" } else { "\n" }))
 }
 
 fn columns(head: &StringRecord) -> Result<Vec<Option<Column>>, FileFault> {
