@@ -153,6 +153,7 @@ fn order_desk(settings: &Settings) -> OrderDesk {
 }
 
 /// Binds every listener, then serves all of them until `stop` turns true.
+#[expect(clippy::too_many_lines, reason = "one list of all routes, by listener")]
 async fn serve_town(
     settings: &Settings,
     town: &Town,

@@ -265,7 +265,6 @@ impl Lots {
     pub const EMPTY: Self = Self(Packed::EMPTY);
 
     /// The lots, first to be spent first.
-    #[must_use]
     pub fn iter(&self) -> impl Iterator<Item = Lot> {
         self.0.iter()
     }

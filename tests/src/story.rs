@@ -142,8 +142,9 @@ impl Story {
         }
         let wanted = day.start().later_by_ms(u64::from(minutes) * 60_000);
         // The nodes' clocks are set in whole seconds.
-        let seconds = (i64::try_from(wanted.0)? - i64::try_from(clock::now().0)?) / 1000;
-        self.ahead.set(seconds * 1000);
+        let ms = i64::try_from(wanted.0)?.saturating_sub(i64::try_from(clock::now().0)?);
+        let seconds = ms / 1000;
+        self.ahead.set(seconds.saturating_mul(1000));
         fs::write(&self.offset, format!("{seconds:+}"))?;
         let Some(world) = &mut self.world else { return Ok(()) };
         world.publish_directory(&world.nodes().collect::<Vec<_>>())?;

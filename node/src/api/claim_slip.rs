@@ -350,7 +350,8 @@ async fn reissue(
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let officer = officer.require(Role::GrantMaker)?;
     let id: SlipId = slip.parse().map_err(|_| EdgeProblem::NotFound)?;
-    let mut record = letter::record(&town, id).ok_or(Problem::from(Refusal::UnknownSlip))?;
+    let mut record =
+        letter::record(&town, id).ok_or_else(|| Problem::from(Refusal::UnknownSlip))?;
     let known = answer::read(town.engine(), |ledger| ledger.key_use(&key).is_some()).await?;
     if !known {
         // Vault first, then the entry: a crash between leaves a code that was never good.

@@ -184,7 +184,6 @@ async fn show(
     let (programme, day) = programme_on(&town, code.programme).await?;
     // A repeated request is the same request, also if the day has turned meanwhile.
     let before = before.and_then(|index| town.engine().committed(index).ok());
-    #[expect(clippy::wildcard_enum_match_arm, reason = "no other command shows a code")]
     let attested = match before.as_ref().map(|it| &it.entry.submission.command) {
         Some(Command::GrantByCode(_, private)) => private.attested,
         _ => attest(&town, &programme, account, day)?,

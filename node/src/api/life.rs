@@ -49,14 +49,14 @@ use crate::{
 pub fn public_routes() -> Router<Town> {
     Router::new()
         .route("/v1/company-codes", post(issue_code))
-        .route("/v1/me/codes", post(enter_own))
+        .route("/v1/me/exchange-codes", post(enter_own))
         .route("/v1/me/closing", post(close_own))
 }
 
 /// The staff's routes.
 pub fn staff_routes() -> Router<Town> {
     Router::new()
-        .route("/v1/accounts/{account}/codes", post(enter_at_desk))
+        .route("/v1/accounts/{account}/exchange-codes", post(enter_at_desk))
         .route("/v1/accounts/{account}/closing", post(close_at_desk))
         .route("/v1/accounts/{account}/class", post(set_class))
         .route("/v1/accounts/{account}/estate", post(propose_estate))

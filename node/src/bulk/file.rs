@@ -204,7 +204,8 @@ enum Column {
 /// The names by which a column is known.
 fn column(name: &str) -> Option<Column> {
     Some(match code_input(name).to_lowercase().as_str() {
-        "mykey_id" | "マイキーid" => Column::MyKey,
+        // A long mark looks like a hyphen, and was made one.
+        "mykey_id" | "マイキ-id" => Column::MyKey,
         "enrolment" | "登録番号" | "受付番号" | "参加者番号" => Column::Enrolment,
         "kana" | "氏名カナ" | "カナ氏名" | "氏名(カナ)" | "フリガナ" => {
             Column::Kana

@@ -1,5 +1,7 @@
 //! The root depends on the content alone.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use proptest::prelude::*;
 

@@ -82,7 +82,7 @@ impl Ledger {
     }
 
     pub(super) fn plan_catalogue(&self, catalogue: &Catalogue) -> Result<Plan, Refusal> {
-        if let Some((version, last)) = self.catalogues.iter().last()
+        if let Some((version, last)) = self.catalogues.iter().next_back()
             && (catalogue.version <= *version || catalogue.valid_from < last.valid_from)
         {
             return Err(Refusal::NotNewer);

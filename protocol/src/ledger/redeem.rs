@@ -260,7 +260,7 @@ impl Ledger {
         let first = self.voucher_ends.iter().next();
         let due = first.is_some_and(|((ends, _), ())| *ends < self.meta.day);
         let turn = DayTurn { date: self.meta.day };
-        due.then(|| (JobKind::VoucherLapse, Command::LapseVouchers(turn, Nothing {})))
+        due.then_some((JobKind::VoucherLapse, Command::LapseVouchers(turn, Nothing {})))
     }
 
     pub(super) fn plan_voucher_lapse(&self) -> Result<Plan, Refusal> {

@@ -220,7 +220,7 @@ impl Ledger {
             // Paid points of another issuer end by law, on paper as in the account.
             let legal = lots.iter().filter_map(|lot| lot.terms.legal_last_day()).min();
             let last_day =
-                legal.map_or(valid.last_day(day), |legal| legal.min(valid.last_day(day)));
+                legal.map_or_else(|| valid.last_day(day), |legal| legal.min(valid.last_day(day)));
             let ticket = Ticket {
                 holder: private.account,
                 points: *points,
@@ -372,7 +372,7 @@ impl Ledger {
     pub(super) fn ticket_job(&self) -> Option<Command> {
         let (due, ()) = self.ticket_index.due.iter().next()?;
         let date = self.meta.day;
-        (due.until < date).then(|| Command::LapseTickets(DayTurn { date }, Nothing {}))
+        (due.until < date).then_some(Command::LapseTickets(DayTurn { date }, Nothing {}))
     }
 
     /// A ticket.

@@ -179,7 +179,7 @@ fn lots(books: &mut Books, words: &Words) -> anyhow::Result<()> {
     let said: Vec<[String; 4]> = said
         .into_iter()
         .map(|[kind, expires, grace, points]| {
-            let expires = date(&expires).map_or(expires.clone(), |day| day.to_string());
+            let expires = date(&expires).map_or_else(|_| expires.clone(), |day| day.to_string());
             [kind, expires, grace, points.replace(',', "")]
         })
         .collect();

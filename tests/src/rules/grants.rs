@@ -21,6 +21,7 @@ use crate::{
 };
 
 /// Adds them.
+#[expect(clippy::too_many_lines, reason = "one list of sentences")]
 pub(super) fn add(steps: &mut Steps<Books>) {
     steps.add("{}生まれの人は{}歳に{}に達する", age_reached);
     steps.add("「{}」は{}生まれで、{}から{}まで住民である", |books, words| {

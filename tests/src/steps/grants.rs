@@ -115,8 +115,8 @@ fn granted(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     let path = format!("/v1/programmes/{programme}/recipients/{}", holder.account);
     let seen = story.officer(&holder.town, "maker")?.get(&path)?.ok()?;
     let mine = story.signed_in(words.text(0)?)?.get("/v1/me/programmes")?.ok()?;
-    let mine = mine.as_array().into_iter().flatten();
-    let mine = mine.cloned().find(|it| it.get("programme") == Some(&programme.into()));
+    let mut mine = mine.as_array().into_iter().flatten();
+    let mine = mine.find(|it| it.get("programme") == Some(&programme.into())).cloned();
     for view in [Some(seen), mine] {
         let view = view.context("the holder sees the programme")?;
         let figures = (view.get("granted").cloned(), view.get("left").cloned());

@@ -24,6 +24,7 @@ use crate::{
 };
 
 /// Adds them.
+#[expect(clippy::too_many_lines, reason = "one list of sentences")]
 pub(super) fn add(steps: &mut Steps<Story>) {
     steps.add("{}の窓口{}に制度{}のカードが{}枚届く", stock);
     steps.add(

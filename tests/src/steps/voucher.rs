@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// Adds them.
+#[expect(clippy::too_many_lines, reason = "one list of sentences")]
 pub(super) fn add(steps: &mut Steps<Story>) {
     steps.add(
         "{}の窓口{}に商品券{}の番号「{}」から「{}」までが届く",

@@ -36,6 +36,15 @@ use crate::{
 pub(super) const BEGIN: &str = "2027-03-20";
 pub(super) type Delivery = (Option<OperationKey>, Command);
 
+/// The kinds of command that one brings: its own, and that of what it proposes.
+pub(super) fn kinds_in(command: &Command) -> Vec<u16> {
+    let mut kinds = vec![command.kind()];
+    if let Command::Propose(_, proposed) = command {
+        kinds.extend(proposed.command().map(|command| command.kind()));
+    }
+    kinds
+}
+
 /// Two towns that know each other; nobody but the residents of [`Pair`] has an account.
 pub(super) fn base() -> Pair {
     let mut pair = Pair::new(BEGIN, |_| {});

@@ -301,6 +301,7 @@ fn fact() -> Ladder {
 }
 
 /// The ladder that reaches a refusal. A new refusal does not build until it is named here.
+#[expect(clippy::too_many_lines, reason = "one match over all refusals")]
 const fn ladder_of(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::SameKeyOtherContent { .. }
@@ -491,6 +492,7 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
 }
 
 /// Every ladder, with the codes in the order in which its command is checked.
+#[expect(clippy::too_many_lines, reason = "one list of all ladders")]
 fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
     let ([voids, refunds], [offers, withdraws]) = (void_and_refund(), offer());
     vec![

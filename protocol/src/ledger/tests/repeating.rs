@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     desk::*,
-    every::{Delivery, base, deliveries},
+    every::{Delivery, base, deliveries, kinds_in},
     properties::cases,
 };
 use crate::{
@@ -78,7 +78,7 @@ proptest! {
 fn every_kind_of_command_is_delivered_and_most_are_done() {
     let pair = base();
     let all = deliveries(&pair);
-    let kinds: BTreeSet<u16> = all.iter().map(|(_, command)| command.kind()).collect();
+    let kinds: BTreeSet<u16> = all.iter().flat_map(|(_, command)| kinds_in(command)).collect();
     assert!(kinds.iter().copied().eq(Command::KINDS.iter().map(|(kind, _)| *kind)), "{kinds:?}");
     let mut desk = base().a;
     let length = desk.journal.len();
@@ -92,7 +92,7 @@ fn every_kind_of_command_is_delivered_and_most_are_done() {
     let kinds = |entries: &[crate::entry::Entry]| -> BTreeSet<_> {
         entries.iter().map(|entry| entry.submission.command.kind_name()).collect()
     };
-    // The five that need another day, or a hash, or come first are in the golden journal.
-    assert_eq!(kinds(&done).len(), 23, "{:?}", kinds(&done));
+    // Those that need another day, or a hash, or come first are not among them.
+    assert!(kinds(&done).len() >= 81, "{:?}", kinds(&done));
     assert!(refused.len() >= 5, "{}", refused.len());
 }

@@ -242,7 +242,8 @@ fn lots_of(number: u64, drawn: &mut u64) -> anyhow::Result<[Lot; 3]> {
     };
     let programme = |number| Birth::Administrative(jichi_protocol::id::ProgrammeId(number));
     let until = BusinessDate::new(2028, 9, 30).context("a day")?;
-    let third = if number % 4 == 0 { Birth::Converted("jal".parse()?) } else { programme(3) };
+    let third =
+        if number.is_multiple_of(4) { Birth::Converted("jal".parse()?) } else { programme(3) };
     Ok([
         lot(0, programme(1), ExpiryRule::FiscalYearEnd(1))?,
         lot(1, programme(2), ExpiryRule::Months(18))?,

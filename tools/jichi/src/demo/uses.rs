@@ -144,12 +144,12 @@ fn tickets(node: &Node, person: &Person, dir: &Path) -> anyhow::Result<()> {
 
 fn site(node: &Node, number: u32, kind: &str) -> anyhow::Result<Site> {
     let maker = node.officer("maker")?;
-    let merchant =
-        json!({"merchant": 100 + number, "name": "名物チョイス（例）", "state": "active"});
+    let shop = number.saturating_add(100);
+    let merchant = json!({"merchant": shop, "name": "名物チョイス（例）", "state": "active"});
     maker.command("/v1/merchants", &merchant)?;
     let key = new_signing_key()?;
     let body = json!({"site": number, "name": "名物チョイス（例）", "kind": kind,
-        "merchant": 100 + number, "public_key": key.public().to_string(), "state": "active",
+        "merchant": shop, "public_key": key.public().to_string(), "state": "active",
         "hold_days": 60, "address": "https://shop.example/points"});
     maker.command("/v1/sites", &body)?;
     let (client, town) = (node.public(), node.town.context("a town")?);

@@ -90,6 +90,8 @@ impl Maker<'_> {
 
     /// A command that two officers do: proposed, approved by its own maker, then by another one.
     fn two(&mut self, command: &Command) {
+        // By itself it is refused: it needs another officer.
+        self.add(command.clone());
         let key = self.key();
         let proposed = Proposed::of(command, OFFICER);
         self.keyed(key, Command::Propose(Nothing {}, proposed));
