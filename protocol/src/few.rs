@@ -47,12 +47,13 @@ where
         if entries.is_empty() {
             return Self::EMPTY;
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(64);
         for (key, value) in entries {
             codec::encode_into(key, &mut bytes);
             codec::encode_into(value, &mut bytes);
         }
-        Self { bytes: Some(bytes.into_boxed_slice()), of: PhantomData }
+        // A copy of just that size: what would be cut off the buffer would stay a hole in memory.
+        Self { bytes: Some(Box::from(bytes.as_slice())), of: PhantomData }
     }
 
     /// Keys and values in order.

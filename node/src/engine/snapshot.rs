@@ -120,3 +120,6 @@ pub(super) fn read(path: &Path) -> Option<Found> {
     let next = ledger.meta().next;
     Some(Found { ledger, tree, next })
 }
+
+#[cfg(test)]
+mod tests;

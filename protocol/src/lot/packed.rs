@@ -36,7 +36,7 @@ impl Packed {
     pub(super) const EMPTY: Self = Self(None);
 
     pub(super) fn of(lots: &[Lot]) -> Self {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(ROOM.saturating_mul(2));
         for lot in lots {
             pack(lot, &mut bytes);
         }
@@ -45,9 +45,9 @@ impl Packed {
         }
         let beyond = bytes.len().saturating_sub(ROOM).div_ceil(MORE_ROOM);
         let room = beyond.saturating_mul(MORE_ROOM).saturating_add(ROOM);
-        bytes.reserve_exact(room.saturating_sub(bytes.len()));
         bytes.resize(room, 0);
-        Self(Some(bytes.into_boxed_slice()))
+        // A copy of just that size: what would be cut off the buffer would stay a hole in memory.
+        Self(Some(Box::from(bytes.as_slice())))
     }
 
     pub(super) const fn is_empty(&self) -> bool {
