@@ -1,3 +1,5 @@
+//! Rules about tickets, and codes that are genuine or not.
+
 use alloc::{format, vec, vec::Vec};
 
 use super::*;

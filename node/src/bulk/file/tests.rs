@@ -1,3 +1,5 @@
+//! Files as towns have them, and every fault of a line.
+
 use super::*;
 
 const PLAIN: &str = "マイキーID,ポイント,活動,日付,備考\r\n\

@@ -41,7 +41,8 @@ impl Row {
 /// What cannot be read, with the line; never the text of a line, which may name a person.
 pub(super) fn read(path: &Path, encoding: Encoding) -> anyhow::Result<Vec<Row>> {
     let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    let text = decode(&bytes, encoding)?;
+    // The reader counts a line at its line feed: a carriage return before it names the line above.
+    let text = decode(&bytes, encoding)?.replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let heading: Vec<String> =
         reader.headers()?.iter().map(|name| name.trim().to_owned()).collect();
