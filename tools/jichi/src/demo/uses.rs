@@ -118,7 +118,8 @@ fn vouchers(node: &Node, person: &Person, till: &Terminal) -> anyhow::Result<()>
 
 fn tickets(node: &Node, person: &Person, dir: &Path) -> anyhow::Result<()> {
     let (maker, approver) = (node.officer("maker")?, node.officer("approver")?);
-    let rules = json!({"from": "2020-01-01", "units": [100, 500], "valid": {"months": 3},
+    let today = clock::now().date().to_string();
+    let rules = json!({"from": today, "units": [100, 500], "valid": {"months": 3},
         "office_days": 30, "on_expiry": "lapses", "doubles": "paid_in_good_faith"});
     approver.command("/v1/ticket-rules", &rules)?;
     let stock = json!({"desk": 1, "first": 1, "last": 100});
