@@ -4,7 +4,6 @@
 pub mod check;
 pub mod day;
 pub mod file;
-pub mod kana;
 pub mod letter;
 pub mod people;
 pub mod store;

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     api::answer::{self, NoEntry},
     api::problem::edge::EdgeProblem,
+    person,
     town::Town,
 };
 
@@ -56,8 +57,8 @@ pub fn candidates(town: &Town, programme: ProgrammeId, recipient: &Recipient) ->
             let found = name.ok().and_then(|name| town.people().account(&name));
             found.into_iter().collect()
         }
-        Recipient::Enrolment(number) => people::by_enrolment(town, programme, number),
-        Recipient::Kana { kana, birth } => people::by_kana(town, kana, birth),
+        Recipient::Enrolment(number) => person::by_enrolment(town, programme, number),
+        Recipient::Kana { kana, birth } => person::by_kana(town, kana, birth),
     }
 }
 

@@ -12,7 +12,8 @@ use jichi_protocol::{
 };
 use minicbor::{Decode, Encode};
 
-use super::{day, kana};
+use super::day;
+use crate::register::kana;
 
 /// The largest file, in bytes.
 pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -4,28 +4,22 @@ use jichi_protocol::{
     command::GrantPrivate,
     date::BusinessDate,
     eligibility::Attested,
-    id::{AccountId, ProgrammeId},
+    id::AccountId,
     programme::{GrantRule, Measure, Programme},
 };
 
 use crate::town::Town;
 
-/// The accounts with this number on a programme's list.
+/// What the node asserts of a recipient, for a grant of this day. What cannot be read is not known,
+/// and the ledger refuses by it.
 #[must_use]
-pub const fn by_enrolment(_: &Town, _: ProgrammeId, _: &str) -> Vec<AccountId> {
-    Vec::new()
-}
-
-/// The accounts of a name in kana and a day of birth.
-#[must_use]
-pub const fn by_kana(_: &Town, _: &str, _: &str) -> Vec<AccountId> {
-    Vec::new()
-}
-
-/// What the node asserts of a recipient, for a grant of this day.
-#[must_use]
-pub const fn attested(_: &Town, _: &Programme, _: AccountId, _: BusinessDate) -> Option<Attested> {
-    None
+pub fn attested(
+    town: &Town,
+    programme: &Programme,
+    account: AccountId,
+    day: BusinessDate,
+) -> Option<Attested> {
+    town.people().register().attest(programme, account, day).ok().flatten()
 }
 
 /// What a line of a file measures, by the programme's rule: that somebody took part, in the role
