@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use encoding_rs::SHIFT_JIS;
-use jichi::client::{Client, new_key};
+use jichi::client::Client;
 use jichi_node::clock;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn noted(story: &Story, what: &str) -> anyhow::Result<String> {
 /// Sends a file and waits until it is no more on its way.
 fn send(story: &mut Story, town: &str, query: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let maker = story.officer(town, "maker")?;
-    let key = new_key()?;
+    let key = story.ahead.new_key()?;
     let reply = maker.post_file(&format!("/v1/bulk?{query}"), &key, bytes)?.ok()?;
     let bulk = text(&reply, "bulk");
     let mut state = text(&reply, "state");
@@ -119,14 +119,15 @@ fn reissue(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     let slips = list.as_array().context("a list")?;
     let slip = slips.iter().find(|slip| text(slip, "name") == name).context("the slip")?;
     let path = format!("/v1/slips/{}/reissue", text(slip, "slip"));
-    maker.post(&path, Some(&new_key()?), &Value::Null)?.ok()?;
+    maker.post(&path, Some(&story.ahead.new_key()?), &Value::Null)?.ok()?;
     codes(story, "code")
 }
 
 fn claim(story: &mut Story, words: &Words, what: &str) -> anyhow::Result<()> {
     let code = noted(story, &format!("{what} {}", words.text(1)?))?;
     let holder = story.signed_in(words.text(0)?)?;
-    let reply = holder.post("/v1/me/slips", Some(&new_key()?), &json!({"code": code}))?;
+    let reply =
+        holder.post("/v1/me/slips", Some(&story.ahead.new_key()?), &json!({"code": code}))?;
     story.answered(reply)
 }
 
@@ -194,6 +195,6 @@ fn approve(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     let id = noted(story, "application")?;
     let approver = story.officer(words.text(0)?, "approver")?;
     let path = format!("/v1/applications/{id}/approve");
-    let reply = approver.post(&path, Some(&new_key()?), &Value::Null)?;
+    let reply = approver.post(&path, Some(&story.ahead.new_key()?), &Value::Null)?;
     story.answered(reply)
 }
