@@ -46,17 +46,43 @@ impl Snapshot {
         fs::create_dir_all(dir)?;
         let name = dir.join(format!("{:016}", self.frozen.next().0));
         let unfinished = dir.join("unfinished");
-        let mut parts = Parts { file: BufWriter::new(File::create(&unfinished)?), chain: CHAIN };
+        let file = BufWriter::new(Synced { file: File::create(&unfinished)?, unsynced: 0 });
+        let mut parts = Parts { file, chain: CHAIN };
         parts.write(&codec::encode(&self.tree))?;
         self.frozen.write_parts(&mut |part: &[u8]| parts.write(part))?;
         parts.write(&[])?;
         let mut file = parts.file;
         file.write_all(&parts.chain.0)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.file.sync_all()?;
         // A crash here leaves an unfinished file, which the next snapshot overwrites.
         fs::rename(unfinished, name)?;
         let old = list(dir).into_iter().skip(SNAPSHOTS_KEPT);
         old.into_iter().try_for_each(fs::remove_file)
+    }
+}
+
+/// Bytes that a snapshot leaves unsynced.
+const UNSYNCED_MAX: usize = 1 << 20;
+
+/// A file that is synced as it grows: one sync of all of it at the end would hold up the journal's.
+struct Synced {
+    file: File,
+    unsynced: usize,
+}
+
+impl io::Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced = self.unsynced.saturating_add(written);
+        if self.unsynced >= UNSYNCED_MAX {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -249,6 +249,8 @@ pub fn start(
 
 /// Writes the snapshots that come. The batch in front of each is durable already.
 fn keep(kept: &mpsc::Receiver<Snapshot>, dir: &Path) {
+    // This thread only, and it may be refused: nobody waits for a snapshot, but for its core.
+    let _ = rustix::process::nice(10);
     while let Ok(snapshot) = kept.recv() {
         if let Err(error) = snapshot.write(dir) {
             // A snapshot only makes the next start quicker.

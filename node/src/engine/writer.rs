@@ -41,6 +41,9 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Entries behind the last state hash at which the next one is written.
 const HASH_EVERY: u64 = 8_192;
+/// How long the next slice of a job waits when no command comes: without it, slices would follow
+/// each other so closely that whoever asks the ledger hardly gets a turn.
+const JOB_PAUSE: Duration = Duration::from_millis(2);
 /// Buckets of the state that may wait for the next state hash: what is more is hashed with the batch
 /// that changed it, so that no state hash takes long, however much lapsed.
 const UNHASHED_MAX: usize = 512;
@@ -126,7 +129,7 @@ impl Writer {
 
     /// Waits for commands, or for the time at which jobs are looked at.
     fn wait(&self, queue: &Receiver<Work>) -> Result<Vec<Work>, Halted> {
-        let pause = if self.jobs_due() { Duration::ZERO } else { TICK };
+        let pause = if self.jobs_due() { JOB_PAUSE } else { TICK };
         let mut works = match queue.recv_timeout(pause) {
             Ok(first) => vec![first],
             Err(RecvTimeoutError::Timeout) => Vec::new(),

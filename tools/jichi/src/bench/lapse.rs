@@ -1,7 +1,15 @@
 //! A day turns over a town, and very many lots lapse while its residents pay: the longest time in
 //! which nobody is answered, beside that of the same payments when nothing lapses.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::ensure;
 use jichi_node::{
@@ -69,14 +77,13 @@ pub(super) fn run(wanted: &Lapse) -> anyhow::Result<ExitCode> {
         anyhow::Ok((lapsing, quiet))
     })?;
     running.stop();
-    let longest = |paid: &Paid| paid.longest_silence_us();
     out::line(format!(
         "{:#}",
         json!({
             "residents": wanted.residents,
             "lots_lapsed": wanted.residents,
             "clients": wanted.clients,
-            "longest_pause_us": longest(&lapsing).max(lapsing.run.quantile_us(1000)),
+            "longest_pause_us": lapsing.longest_silence().0.as_micros(),
             "limit_us": 100_000,
             "while_lots_lapse": lapsing.json(),
             "when_nothing_lapses": quiet.json(),
@@ -182,23 +189,29 @@ struct Paid {
     begun: Monotonic,
     /// When each answer came.
     answered: Vec<Monotonic>,
+    /// How late a thread that only slept for a millisecond at a time woke up at worst: what the
+    /// machine does to everybody.
+    stall: Duration,
 }
 
 impl Paid {
-    /// The longest time in which no caller was answered.
-    fn longest_silence_us(&self) -> u64 {
+    /// The longest time in which no caller was answered, and when it began.
+    fn longest_silence(&self) -> (Duration, Duration) {
         let mut answered = self.answered.clone();
         answered.push(self.begun);
         answered.sort_unstable();
         let pairs = answered.iter().zip(answered.iter().skip(1));
-        let longest = pairs.map(|(before, after)| after.since(*before)).max();
-        u64::try_from(longest.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+        let silences = pairs.map(|(from, to)| (to.since(*from), from.since(self.begun)));
+        silences.max().unwrap_or_default()
     }
 
     fn json(&self) -> Value {
         let mut figures = self.run.json();
         if let Some(figures) = figures.as_object_mut() {
-            figures.insert("longest_silence_us".to_owned(), json!(self.longest_silence_us()));
+            let (silence, at) = self.longest_silence();
+            figures.insert("longest_silence_us".to_owned(), json!(silence.as_micros()));
+            figures.insert("longest_silence_at_ms".to_owned(), json!(at.as_millis()));
+            figures.insert("longest_stall_of_machine_us".to_owned(), json!(self.stall.as_micros()));
             figures.insert("p999_us".to_owned(), json!(self.run.quantile_us(999)));
             figures.insert("seconds_x10".to_owned(), json!(self.run.took.as_millis() / 100));
             figures.insert("entries".to_owned(), json!(self.run.entries));
@@ -216,7 +229,11 @@ async fn pay(
     let before = engine.counts();
     let begun = clock::monotonic();
     let end = begun.later_by(Duration::from_secs(wanted.seconds));
-    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let over = Arc::new(AtomicBool::new(false));
+    let sleeper = {
+        let over = Arc::clone(&over);
+        std::thread::spawn(move || longest_stall(&over))
+    };
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..wanted.clients {
         let (engine, till, over) = (engine.clone(), Arc::clone(till), Arc::clone(&over));
@@ -225,7 +242,7 @@ async fn pay(
             let mut seen = Vec::new();
             // Neighbouring numbers are accounts far apart.
             let mut number = caller;
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            while !over.load(Ordering::Relaxed) {
                 let account = Made::account(number);
                 number = number.saturating_add(clients).checked_rem(residents).unwrap_or(0);
                 let submission = engine::payment(&till, account)?;
@@ -246,7 +263,7 @@ async fn pay(
             break;
         }
     }
-    over.store(true, std::sync::atomic::Ordering::Relaxed);
+    over.store(true, Ordering::Relaxed);
     let (mut latencies, mut answered) = (Vec::new(), Vec::new());
     while let Some(of_caller) = callers.join_next().await {
         for (asked, at) in of_caller?? {
@@ -255,10 +272,22 @@ async fn pay(
         }
     }
     ensure!(!answered.is_empty(), "nobody paid");
+    let stall = sleeper.join().unwrap_or_default();
     let (took, after) = (clock::monotonic().since(begun), engine.counts());
     let entries = after.entries.saturating_sub(before.entries);
     let batches = after.batches.saturating_sub(before.batches);
-    Ok(Paid { run: Run { latencies, took, entries, batches }, begun, answered })
+    Ok(Paid { run: Run { latencies, took, entries, batches }, begun, answered, stall })
+}
+
+fn longest_stall(over: &AtomicBool) -> Duration {
+    const SLEEP: Duration = Duration::from_millis(1);
+    let mut longest = Duration::ZERO;
+    while !over.load(Ordering::Relaxed) {
+        let begun = clock::monotonic();
+        std::thread::sleep(SLEEP);
+        longest = longest.max(clock::monotonic().since(begun).saturating_sub(SLEEP));
+    }
+    longest
 }
 
 /// Whether lots still wait to be swept, or the day has not even turned.
