@@ -35,7 +35,7 @@ impl Ledger {
     }
 
     /// Points of an account that are neither in its balance nor gone: no town chosen yet, on the
-    /// way to another town, reserved.
+    /// way to another town, reserved, in a file, in a charge that was not answered.
     #[must_use]
     pub fn pending_of(&self, account: &AccountId) -> Points {
         let leaving = self.outgoing.iter().filter(|(_, outgoing)| {
@@ -53,9 +53,9 @@ impl Ledger {
             Some(self.unassigned_sum(account)),
             Points::sum(leaving),
             // Bulk grants, claim slips, group applications.
-
+            Points::sum(self.pending_for(account)),
             // Street cards.
-
+            self.charging(account),
             // Orders and pledges.
             Points::sum(held),
         ];
