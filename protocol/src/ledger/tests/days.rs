@@ -54,7 +54,7 @@ const PAYEE: MerchantId = MerchantId(9);
 const TICKETS: DeskId = DeskId(3);
 /// Days: of granted points, of rewards, of grace, to choose a town, to refund, in which a command
 /// may still come, of paper, and more at the office.
-const LIFE: u32 = 5;
+const LIFE: u32 = 8;
 const REWARD_LIFE: u32 = 9;
 pub(super) const GRACE: u32 = 14;
 const CHOICE_DAYS: u32 = 14;
@@ -70,8 +70,8 @@ const A_DAY_ONLINE: i64 = 120;
 const STANDING: i64 = 20;
 /// Points: of the programme, of a person and year, above which two officers give, of the street,
 /// between the towns.
-const CEILING: i64 = 2_000;
-const YEAR_CAP: i64 = 500;
+const CEILING: i64 = 8_000;
+const YEAR_CAP: i64 = 900;
 const TWO_ABOVE: i64 = 60;
 const REWARDS: i64 = 60;
 const TOWN_CAP: i64 = 300;
@@ -135,16 +135,16 @@ macro_rules! acts {
 }
 
 acts! {
-    10 Grant grant, 3 Propose propose, 3 Decide decide, 1 NewCode new_code, 3 ShowCode show_code,
+    20 Grant grant, 3 Propose propose, 3 Decide decide, 1 NewCode new_code, 3 ShowCode show_code,
     3 Group group, 3 OpenFile open_file, 6 FileLine file_line, 4 CloseFile close_file,
-    4 ClaimSlip claim_slip, 1 ReissueSlip reissue_slip,
+    8 ClaimSlip claim_slip, 1 ReissueSlip reissue_slip,
     12 Pay pay, 4 Void void, 8 Refund refund, 4 Reward reward, 3 ReturnReward return_reward,
     1 ShopState shop_state,
     1 Catalogue catalogue, 6 Convert convert, 2 IssueCode issue_code, 2 EnterCode enter_code,
     4 PickTown pick, 2 Sweep sweep_step,
     5 Offer offer, 2 Withdraw withdraw, 4 Answered answered, 4 Offered offered,
     2 Declare declare, 4 TakeLine take_line, 2 EndImport end_import, 4 Correct correct,
-    4 State state, 1 Close close, 3 Estate estate, 1 Class class, 1 SignIn sign_in,
+    3 State state, 1 Close close, 2 Estate estate, 1 Class class, 1 SignIn sign_in,
     1 LegalHold legal_hold, 1 Erase erase, 1 Terms terms, 1 NoteMatch note_match, 1 Join join,
     1 Part part,
     1 CardStock card_stock, 1 NewCard new_card, 1 Relink relink, 1 CardState card_state,
@@ -153,11 +153,11 @@ acts! {
     2 VoidRedemption void_redemption, 2 VoucherBundle bundle_of_vouchers,
     1 SpoilTicket spoil_ticket, 4 Print print_tickets, 4 Scan scan, 2 TicketBundle bundle_of_tickets,
     2 DecideDouble decide_double, 2 VoidTicket void_ticket,
-    7 Hold hold, 5 Capture capture, 3 Release release, 4 RefundOrder refund_order,
+    7 Hold hold, 10 Capture capture, 2 Release release, 8 RefundOrder refund_order,
     1 EndCampaign end_campaign, 1 SiteLink site_link,
-    5 CloseRun close_run, 6 MarkRun mark_run, 3 CameBack came_back, 2 MadeAgain made_again,
+    6 CloseRun close_run, 14 MarkRun mark_run, 6 CameBack came_back, 6 MadeAgain made_again,
     1 Entered entered,
-    10 Days days, 4 Lapse lapse_step, 6 Jobs jobs, 6 Again again, 1 Hash hash,
+    10 Days days, 4 Lapse lapse_step, 8 Jobs jobs, 6 Again again, 1 Hash hash,
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
@@ -240,7 +240,7 @@ impl Both {
     }
 
     fn days(&mut self, step: &Step) {
-        let days = if step.flag % 8 == 0 { 10 + step.count() / 2 } else { 1 + step.count() % 5 };
+        let days = if step.flag % 16 == 0 { 10 + step.count() / 2 } else { 1 + step.count() % 5 };
         let date = self.model.today.plus_days(days);
         self.pair.a.until(date);
         self.model.today = date;
@@ -417,7 +417,7 @@ fn set_up(desk: &mut Desk) {
     desk.fact(Command::ReceiveTicketStock(range(TICKETS, 1, 900_000), by_officer()));
     desk.fact(Command::SetSite(site(CHOICE, SiteKind::Shop), by_officer()));
     desk.fact(Command::SetSite(site(SECURITE, SiteKind::Crowdfunding), by_officer()));
-    let years = (2027..2090).map(|year| DaysOff { year: CalendarYear(year), days: vec![] });
+    let years = (2027..2037).map(|year| DaysOff { year: CalendarYear(year), days: vec![] });
     desk.fact(Command::SetHolidays(HolidayTable { years: years.collect() }, by_officer()));
     desk.fact(Command::SetPayoutTerms(terms(&[10, 25], 5, FEE), by_officer()));
 }

@@ -1,6 +1,6 @@
 //! The life of accounts, and who is one person.
 
-use alloc::vec;
+use alloc::{vec, vec::Vec};
 
 use super::{super::desk::*, Both, Step, said};
 use crate::{
@@ -8,7 +8,6 @@ use crate::{
     command::*,
     terms::TownTerms,
 };
-use alloc::vec::Vec;
 
 /// What was said of accounts.
 #[derive(Default)]
@@ -28,10 +27,10 @@ impl Both {
     }
 
     pub(super) fn state(&mut self, step: &Step) {
-        let state = match step.flag % 16 {
-            0..=8 => HolderState::Open,
-            9..=12 => HolderState::Frozen,
-            13 | 14 => HolderState::Deceased,
+        let state = match step.flag % 32 {
+            0..=22 => HolderState::Open,
+            23..=27 => HolderState::Frozen,
+            28..=30 => HolderState::Deceased,
             _ => HolderState::Closed,
         };
         let who = step.who;
@@ -49,7 +48,7 @@ impl Both {
     pub(super) fn close(&mut self, step: &Step) {
         let who = step.who;
         let held = self.model.spendable(who);
-        let forfeit = if step.flag % 4 == 0 { step.points } else { held };
+        let forfeit = if step.flag % 4 > 0 { step.points } else { held };
         let told = self.model.is_open(who) && self.waits(who) == 0 && forfeit == held;
         let done = self.pair.a.give_up(self.accounts[who], u32::try_from(forfeit).unwrap());
         if said(step, &done, told) {

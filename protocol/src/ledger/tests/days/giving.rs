@@ -6,7 +6,7 @@ use super::{
     super::{
         bulk::*,
         desk::*,
-        model::{Granted, Grace, Kind},
+        model::{Grace, Granted, Kind},
     },
     Both, CEILING, CODES, GROUPS, LIFE, Step, TWO_ABOVE, YEAR_CAP, said,
 };
@@ -137,8 +137,7 @@ impl Both {
 
     pub(super) fn propose(&mut self, step: &Step) {
         let (who, points, activity) = (step.who, step.points * 2, u32::from(step.flag % 32));
-        let told =
-            self.may_get(who, (PLAIN, activity), points) && points <= self.budget_left();
+        let told = self.may_get(who, (PLAIN, activity), points) && points <= self.budget_left();
         let shared = GrantShared { programme: PROGRAMME, points: p(step.count() * 2) };
         let what = Digest::of(&[name(activity).as_bytes()]);
         let private = GrantPrivate::plain(self.accounts[who], what, OFFICER);
@@ -203,14 +202,16 @@ impl Both {
         let all = &all[..1 + usize::from(step.flag % 3)];
         let sum: i64 = all.iter().map(|(.., points)| points).sum();
         let activity = u32::from(step.flag % 16);
-        let persons: Vec<_> = all.iter().map(|(who, role, _)| (self.accounts[*who], *role)).collect();
+        let persons: Vec<_> =
+            all.iter().map(|(who, role, _)| (self.accounts[*who], *role)).collect();
         let (mut shared, mut private) = group(&persons, u32::try_from(sum).unwrap(), None);
         (shared.programme, private.activity) = (GROUPS, Digest::of(&[name(activity).as_bytes()]));
         shared.application = ApplicationId([self.giving.groups; 16]);
         let good = |it: &(usize, &str, i64)| self.may_get(it.0, (GROUPS.0, activity), it.2);
-        let distinct = all.iter().enumerate().all(|(at, one)| {
-            all[..at].iter().all(|other| !self.model.same_person(one.0, other.0))
-        });
+        let distinct = all
+            .iter()
+            .enumerate()
+            .all(|(at, one)| all[..at].iter().all(|other| !self.model.same_person(one.0, other.0)));
         let told = distinct && all.iter().all(good);
         let done = self.pair.a.submit(Command::GrantGroup(shared, private));
         if said(step, &done, told) {

@@ -266,8 +266,7 @@ impl Both {
         let declared: Vec<_> = lines.iter().map(|line| self.import_line(line)).collect();
         let imports = &self.moving.imports;
         let busy = imports.iter().any(|it| matches!(it.stage, Stage::Open | Stage::Committed));
-        let before =
-            imports.iter().any(|it| it.lines == lines && it.stage != Stage::Cancelled);
+        let before = imports.iter().any(|it| it.lines == lines && it.stage != Stage::Cancelled);
         let points: i64 = lines.iter().map(|(.., points)| points).sum();
         let told = !busy && !before && points > 0;
         let command = Command::OpenImport(opening(id, &declared), by_officer());

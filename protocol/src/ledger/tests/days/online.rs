@@ -88,9 +88,8 @@ impl Both {
         let it = &self.online.holds[at];
         let (held, today) = (it.kinds.len(), self.model.today);
         let wanted = if step.flag % 3 == 0 { held } else { usize::try_from(step.points).unwrap() };
-        let reached = it
-            .campaign
-            .is_none_or(|number| self.outcome(number) == Some(CampaignOutcome::Success));
+        let reached =
+            it.campaign.is_none_or(|number| self.outcome(number) == Some(CampaignOutcome::Success));
         let told = it.end == End::Done
             && it.captured.is_none()
             && today <= it.last

@@ -8,7 +8,7 @@ use super::{
         model::{Birth, By, Grace, Kind, Rank},
         street::{STREET, reward_return_intent},
     },
-    A_DAY, AT_ONCE, Both, End, KEY, REFUND, REWARDS, REWARD_LIFE, Step, said,
+    A_DAY, AT_ONCE, Both, End, KEY, REFUND, REWARD_LIFE, REWARDS, Step, said,
 };
 use crate::{
     account::Account,
@@ -82,7 +82,8 @@ impl Both {
         }
         let over = (earned.due - cash / 100).max(0);
         (earned.cash, earned.due) = (cash, earned.due - over);
-        let who = self.holder_now(self.paying.earned.iter().find(|it| it.purchase == purchase).unwrap().who);
+        let who = self
+            .holder_now(self.paying.earned.iter().find(|it| it.purchase == purchase).unwrap().who);
         let mut own = Vec::new();
         for (kind, points) in self.model.lots_of(who) {
             let reward = kind.rank == Rank::Reward && kind.birth == (Birth::Reward, STREET.0);

@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{
-    super::{desk::*, payout::SECOND, pair::word, street::STREET},
+    super::{desk::*, pair::word, payout::SECOND, street::STREET},
     Both, FEE, PAYEE, Step, said,
 };
 use crate::{
@@ -163,9 +163,8 @@ impl Both {
         shops.sort_unstable();
         shops.dedup();
         for shop in shops {
-            let of = |it: &&super::super::model::Taking| {
-                it.shop == shop && !it.in_run && it.day <= last
-            };
+            let of =
+                |it: &&super::super::model::Taking| it.shop == shop && !it.in_run && it.day <= last;
             let own: Vec<_> = self.model.takings.iter().filter(of).copied().collect();
             let claim = -self.model.sum(Account::MerchantClaim(shop));
             let mut brought = 0;

@@ -10,13 +10,7 @@ use super::{
     },
     Both, CARD_ONLY, End, KEY, PAYEE, Step, said,
 };
-use crate::{
-    account::Account,
-    command::*,
-    date::BusinessDate,
-    id::ChargeId,
-    ledger::Taken,
-};
+use crate::{account::Account, command::*, date::BusinessDate, id::ChargeId, ledger::Taken};
 
 /// What is known of cards and charges.
 #[derive(Default)]

@@ -104,8 +104,7 @@ impl Both {
 
     pub(super) fn scan(&mut self, step: &Step) {
         let Some(at) = step.of(self.printed.tickets.len()) else { return };
-        let (shop, till) =
-            if step.flag % 3 == 0 { (OTHER_SHOP, OTHER_TILL) } else { (SHOP, TILL) };
+        let (shop, till) = if step.flag % 3 == 0 { (OTHER_SHOP, OTHER_TILL) } else { (SHOP, TILL) };
         let it = &self.printed.tickets[at];
         let waits = it.doubles.iter().any(|(by, decided)| *by == shop && !decided);
         let told = (self.model.shop_open || shop == OTHER_SHOP)
