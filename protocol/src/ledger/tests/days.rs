@@ -98,6 +98,11 @@ impl Step {
         Some(len - 1 - back)
     }
 
+    /// Whether something happens that does so once in so many times.
+    const fn one_in(&self, times: u8) -> bool {
+        self.flag.is_multiple_of(times)
+    }
+
     fn count(&self) -> u32 {
         u32::try_from(self.points).unwrap()
     }
@@ -240,7 +245,7 @@ impl Both {
     }
 
     fn days(&mut self, step: &Step) {
-        let days = if step.flag % 16 == 0 { 10 + step.count() / 2 } else { 1 + step.count() % 5 };
+        let days = if step.one_in(16) { 10 + step.count() / 2 } else { 1 + step.count() % 5 };
         let date = self.model.today.plus_days(days);
         self.pair.a.until(date);
         self.model.today = date;
@@ -349,7 +354,6 @@ fn seen(lot: &Lot) -> (Kind, u64) {
 
 /// Every rule of the town, with figures so small that each is reached.
 fn set_up(desk: &mut Desk) {
-    let points = |points: i64| p(u32::try_from(points).unwrap());
     let limit = |payment, day| Limit { payment: points(payment), day: points(day) };
     let terms_of_town = TownTerms {
         conversion_expiry: ExpiryRule::FiscalYearEnd(0),
@@ -358,6 +362,18 @@ fn set_up(desk: &mut Desk) {
         ..TownTerms::DEFAULT
     };
     desk.fact(Command::SetTerms(terms_of_town, by_officer()));
+    programmes(desk);
+    places(desk);
+    let years = (2027..2037).map(|year| DaysOff { year: CalendarYear(year), days: vec![] });
+    desk.fact(Command::SetHolidays(HolidayTable { years: years.collect() }, by_officer()));
+    desk.fact(Command::SetPayoutTerms(terms(&[10, 25], 5, FEE), by_officer()));
+}
+
+fn points(points: i64) -> Points {
+    p(u32::try_from(points).unwrap())
+}
+
+fn programmes(desk: &mut Desk) {
     desk.programme(|programme| {
         programme.expiry = ExpiryRule::Days(LIFE);
         programme.until = day("2099-12-31");
@@ -379,6 +395,10 @@ fn set_up(desk: &mut Desk) {
         programme.expiry = ExpiryRule::Days(LIFE);
         programme.rule = Some(GrantRule::Code);
     });
+}
+
+/// Shops, the street, paper, sites.
+fn places(desk: &mut Desk) {
     let name = "商店会".parse().unwrap();
     let payee = MerchantSetting::plain(PAYEE, name, InUse::Active);
     desk.fact(Command::SetMerchant(payee, by_officer()));
@@ -417,7 +437,4 @@ fn set_up(desk: &mut Desk) {
     desk.fact(Command::ReceiveTicketStock(range(TICKETS, 1, 900_000), by_officer()));
     desk.fact(Command::SetSite(site(CHOICE, SiteKind::Shop), by_officer()));
     desk.fact(Command::SetSite(site(SECURITE, SiteKind::Crowdfunding), by_officer()));
-    let years = (2027..2037).map(|year| DaysOff { year: CalendarYear(year), days: vec![] });
-    desk.fact(Command::SetHolidays(HolidayTable { years: years.collect() }, by_officer()));
-    desk.fact(Command::SetPayoutTerms(terms(&[10, 25], 5, FEE), by_officer()));
 }

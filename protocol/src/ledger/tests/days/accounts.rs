@@ -48,7 +48,7 @@ impl Both {
     pub(super) fn close(&mut self, step: &Step) {
         let who = step.who;
         let held = self.model.spendable(who);
-        let forfeit = if step.flag % 4 > 0 { step.points } else { held };
+        let forfeit = if !step.one_in(4) { step.points } else { held };
         let told = self.model.is_open(who) && self.waits(who) == 0 && forfeit == held;
         let done = self.pair.a.give_up(self.accounts[who], u32::try_from(forfeit).unwrap());
         if said(step, &done, told) {
@@ -85,7 +85,7 @@ impl Both {
     }
 
     pub(super) fn class(&mut self, step: &Step) {
-        let visitor = step.flag % 3 == 0;
+        let visitor = step.one_in(3);
         let class = if visitor { HolderClass::Visitor } else { HolderClass::Resident };
         let told = self.model.receives(step.who);
         let account = self.accounts[step.who];
@@ -104,7 +104,7 @@ impl Both {
     }
 
     pub(super) fn legal_hold(&mut self, step: &Step) {
-        let kept = step.flag % 2 == 0;
+        let kept = step.one_in(2);
         let hold = if kept { LegalHold::Kept } else { LegalHold::Over };
         let is = self.life.kept.contains(&step.who);
         let told = !self.life.erased.contains(&step.who) && is != kept;
@@ -132,7 +132,7 @@ impl Both {
 
     /// The town changes its days of grace.
     pub(super) fn terms(&mut self, step: &Step) {
-        let grace_days = if step.flag % 2 == 0 { 14 } else { 2 };
+        let grace_days = if step.one_in(2) { 14 } else { 2 };
         let terms = TownTerms { grace_days, ..*self.pair.a.ledger.terms() };
         let done = self.pair.a.submit(Command::SetTerms(terms, by_officer()));
         said(step, &done, true);

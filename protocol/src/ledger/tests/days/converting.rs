@@ -92,7 +92,7 @@ impl Both {
     }
 
     pub(super) fn convert(&mut self, step: &Step) {
-        let amount = u64::from(step.count() / 3) * 10 + u64::from(step.flag % 8 == 0) * 5;
+        let amount = u64::from(step.count() / 3) * 10 + u64::from(step.one_in(8)) * 5;
         let today = self.model.today;
         let told = self.model.receives(step.who)
             && whole(amount)

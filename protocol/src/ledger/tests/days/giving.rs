@@ -153,7 +153,7 @@ impl Both {
     pub(super) fn decide(&mut self, step: &Step) {
         let Some(at) = step.of(self.giving.proposals.len()) else { return };
         let (proposal, who, activity, points, over) = self.giving.proposals[at];
-        let verdict = if step.flag % 4 == 0 { Verdict::Reject } else { Verdict::Approve };
+        let verdict = if step.one_in(4) { Verdict::Reject } else { Verdict::Approve };
         let approver = if step.flag % 8 == 1 { OFFICER } else { OfficerId(8) };
         let good = verdict == Verdict::Reject
             || (approver != OFFICER
@@ -230,7 +230,7 @@ impl Both {
         let number = u8::try_from(self.giving.files.len() + 1).unwrap();
         let other = (step.who + 1) % self.accounts.len();
         let activity = u32::from(step.flag % 32);
-        let slips = step.flag % 3 == 0;
+        let slips = step.one_in(3);
         let all = [
             (step.who, step.points, activity),
             (other, 9, activity),
@@ -296,7 +296,7 @@ impl Both {
     pub(super) fn close_file(&mut self, step: &Step) {
         let Some(at) = step.of(self.giving.files.len()) else { return };
         let file = &self.giving.files[at];
-        let end = if step.flag % 3 == 0 { BulkEnd::Cancel } else { BulkEnd::Commit };
+        let end = if step.one_in(3) { BulkEnd::Cancel } else { BulkEnd::Commit };
         let whole = file.taken == file.lines.len();
         let told = file.stage == Stage::Open && (end == BulkEnd::Cancel || whole);
         let (number, book) = (file.number, file.book());
@@ -315,7 +315,7 @@ impl Both {
     pub(super) fn claim_slip(&mut self, step: &Step) {
         let Some(at) = step.of(self.giving.slips.len()) else { return };
         let slip = &self.giving.slips[at];
-        let former = slip.former.last().copied().filter(|_| step.flag % 4 == 0);
+        let former = slip.former.last().copied().filter(|_| step.one_in(4));
         let file = self.file(slip.file);
         let (points, book) = (slip.points, file.book());
         let good = former.is_none() && self.claimable(at);

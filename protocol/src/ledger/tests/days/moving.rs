@@ -128,7 +128,7 @@ impl Both {
 
     pub(super) fn offer(&mut self, step: &Step) {
         let (who, town) = (step.who, self.other_town());
-        let waiting = step.of(self.converting.waiting.len()).filter(|_| step.flag % 4 == 0);
+        let waiting = step.of(self.converting.waiting.len()).filter(|_| step.one_in(4));
         let (source, points, owned) = match waiting.map(|at| &self.converting.waiting[at]) {
             Some(it) => (Source::Unassigned(it.id), it.points, it.who == Some(who)),
             None => (Source::Balance, step.points, self.model.has(who, step.points, |_| true)),
@@ -197,7 +197,7 @@ impl Both {
         let (town, today) = (self.other_town(), self.model.today);
         let outgoing = &mut self.moving.outgoing[at];
         let was_open = core::mem::replace(&mut outgoing.open, false);
-        let taken = step.flag % 2 == 0;
+        let taken = step.one_in(2);
         let answer = if taken {
             Answer::Accept { date: today }
         } else {
@@ -294,7 +294,7 @@ impl Both {
 
     pub(super) fn end_import(&mut self, step: &Step) {
         let Some(import) = self.moving.imports.last_mut() else { return };
-        let end = if step.flag % 3 == 0 { ImportEnd::Cancel } else { ImportEnd::Commit };
+        let end = if step.one_in(3) { ImportEnd::Cancel } else { ImportEnd::Commit };
         let whole = import.taken == import.lines.len();
         let told = import.stage == Stage::Open && (end == ImportEnd::Cancel || whole);
         let done = self.pair.a.end_import(import.id, end);
@@ -322,7 +322,7 @@ impl Both {
     pub(super) fn correct(&mut self, step: &Step) {
         let who = step.who;
         let held = self.model.lots_of(who);
-        let out = step.of(held.len()).filter(|_| step.flag % 2 == 0);
+        let out = step.of(held.len()).filter(|_| step.one_in(2));
         let (kind, points, direction) = match out.map(|at| held[at]) {
             Some((kind, _)) => (kind, step.points, Direction::Out),
             None => (self.some_kind(step.flag), step.points, Direction::In),

@@ -52,11 +52,11 @@ impl Both {
 
     pub(super) fn hold(&mut self, step: &Step) {
         let who = step.who;
-        let site = if step.flag % 2 == 0 { CHOICE } else { SECURITE };
+        let site = if step.one_in(2) { CHOICE } else { SECURITE };
         let campaign = (site == SECURITE).then_some(step.flag / 64);
         let (day, points) = (self.model.today, step.points);
         let last = day.plus_days(u32::from(step.flag % 10));
-        let standing = step.flag % 3 == 0;
+        let standing = step.one_in(3);
         let told = self.model.shop_open
             && self.online.links.contains(&(who, site))
             && self.model.is_open(who)
@@ -87,7 +87,7 @@ impl Both {
         let Some(at) = step.of(self.online.holds.len()) else { return };
         let it = &self.online.holds[at];
         let (held, today) = (it.kinds.len(), self.model.today);
-        let wanted = if step.flag % 3 == 0 { held } else { usize::try_from(step.points).unwrap() };
+        let wanted = if step.one_in(3) { held } else { usize::try_from(step.points).unwrap() };
         let reached =
             it.campaign.is_none_or(|number| self.outcome(number) == Some(CampaignOutcome::Success));
         let told = it.end == End::Done
@@ -140,7 +140,7 @@ impl Both {
         let Some(at) = step.of(self.online.holds.len()) else { return };
         let it = &mut self.online.holds[at];
         let left = it.kinds.len() - it.refunded;
-        let wanted = if step.flag % 3 == 0 { left } else { usize::try_from(step.points).unwrap() };
+        let wanted = if step.one_in(3) { left } else { usize::try_from(step.points).unwrap() };
         let in_time = it.captured.is_some_and(|day| self.model.today <= day.plus_days(REFUND));
         let told = in_time && (1..=left).contains(&wanted);
         let done = self.pair.a.refund_capture(it.site, it.id, u32::try_from(wanted).unwrap());
@@ -155,7 +155,7 @@ impl Both {
 
     pub(super) fn end_campaign(&mut self, step: &Step) {
         let number = step.flag / 64;
-        let success = step.flag % 2 == 0;
+        let success = step.one_in(2);
         let outcome = if success { CampaignOutcome::Success } else { CampaignOutcome::Failure };
         let told = self.outcome(number).is_none();
         let (town, key, at) = (self.pair.a.town, self.pair.a.key(), self.pair.a.time);
@@ -173,7 +173,7 @@ impl Both {
         let (account, site) = (self.accounts[step.who], CHOICE);
         let pair = (step.who, site);
         let linked = self.online.links.contains(&pair);
-        if step.flag % 2 == 0 {
+        if step.one_in(2) {
             let unlink = SiteUnlink { account, site };
             let done = self.pair.a.submit(Command::UnlinkSite(Nothing {}, unlink));
             if said(step, &done, linked) {

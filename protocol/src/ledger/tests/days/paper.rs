@@ -69,7 +69,7 @@ const fn price_of(kind: VoucherKindId) -> i64 {
 
 impl Both {
     fn kind_of(step: &Step) -> VoucherKindId {
-        if step.flag % 3 == 0 { PREMIUM } else { VOUCHER }
+        if step.one_in(3) { PREMIUM } else { VOUCHER }
     }
 
     fn serial(&mut self, kind: VoucherKindId) -> u32 {
@@ -102,7 +102,7 @@ impl Both {
     pub(super) fn spoil(&mut self, step: &Step) {
         let kind = Self::kind_of(step);
         let number = self.paper.next[usize::from(kind == PREMIUM)];
-        if step.flag % 2 == 0 {
+        if step.one_in(2) {
             let again = VoucherStockMove::Received { first: number, last: number };
             let done = self.pair.a.voucher_stock(kind, again);
             said(step, &done, false);
@@ -117,7 +117,7 @@ impl Both {
     pub(super) fn sell(&mut self, step: &Step) {
         let (kind, who) = (Self::kind_of(step), step.who);
         let units = i64::from(step.flag / 4 % 3);
-        let cash = step.flag % 2 == 0;
+        let cash = step.one_in(2);
         let (price, today) = (price_of(kind) * units, self.model.today);
         let premium = FACE * sheets_of(kind) * units - price;
         let account = (!cash || step.flag % 8 < 4).then_some(who);

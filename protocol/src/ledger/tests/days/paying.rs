@@ -98,7 +98,7 @@ impl Both {
     pub(super) fn pay(&mut self, step: &Step) {
         let (who, points) = (step.who, step.points);
         let more = i64::from(step.flag % 4) * 130;
-        let total = (step.flag % 4 > 0).then(|| p(step.count() + u32::from(step.flag % 4) * 130));
+        let total = (!step.one_in(4)).then(|| p(step.count() + u32::from(step.flag % 4) * 130));
         let rest = (step.flag % 8 == 5).then_some(Rest::Card);
         let told = self.model.shop_open
             && self.model.is_open(who)
@@ -154,7 +154,7 @@ impl Both {
         let sale = &mut self.paying.sales[at];
         let (id, who, day) = (sale.id, sale.who, sale.day);
         let left = sale.kinds.len() - sale.refunded;
-        let wanted = if step.flag % 4 == 0 { left } else { usize::try_from(step.points).unwrap() };
+        let wanted = if step.one_in(4) { left } else { usize::try_from(step.points).unwrap() };
         let told = sale.end == End::Done
             && (1..=left).contains(&wanted)
             && self.model.today <= day.plus_days(REFUND);
@@ -189,7 +189,7 @@ impl Both {
     pub(super) fn return_reward(&mut self, step: &Step) {
         let Some(at) = step.of(self.paying.purchases.len()) else { return };
         let (purchase, day) = self.paying.purchases[at];
-        let yen = (step.flag % 3 > 0).then_some(step.points * 4);
+        let yen = (!step.one_in(3)).then_some(step.points * 4);
         let today = self.model.today;
         let earned = self.paying.earned.iter().position(|it| it.purchase == purchase);
         let (told, left) = if let Some(earned) = earned.map(|at| &self.paying.earned[at]) {
@@ -222,7 +222,7 @@ impl Both {
 
     /// The shop stops taking points, or takes them again.
     pub(super) fn shop_state(&mut self, step: &Step) {
-        let open = step.flag % 4 > 0;
+        let open = !step.one_in(4);
         let state = if open { InUse::Active } else { InUse::Suspended };
         let setting = MerchantSetting::plain(SHOP, "店".parse().unwrap(), state);
         let done = self.pair.a.submit(Command::SetMerchant(setting, by_officer()));

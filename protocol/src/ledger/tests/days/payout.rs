@@ -67,7 +67,7 @@ impl Both {
     pub(super) fn close_run(&mut self, step: &Step) {
         let next = self.next_period();
         let last = next.unwrap_or(self.model.today);
-        let last = if step.flag % 8 == 0 { last.plus_days(1) } else { last };
+        let last = if step.one_in(8) { last.plus_days(1) } else { last };
         let busy =
             self.payout.runs.iter().any(|it| matches!(it.stage, Stage::Closing | Stage::Paying));
         let told = !busy && next == Some(last) && self.model.today > last;
@@ -107,7 +107,7 @@ impl Both {
         let Some(at) = step.of(self.payout.runs.len()) else { return };
         let shop = [SHOP, OTHER_SHOP, PAYEE][usize::from(step.flag % 3)];
         let it = &mut self.payout.runs[at];
-        let (run, on, next_run) = (it.number, self.model.today, step.flag % 2 == 0);
+        let (run, on, next_run) = (it.number, self.model.today, step.one_in(2));
         let statement = it.statements.get_mut(&shop);
         let told = statement.as_ref().is_some_and(|it| it.1 == Transfer::Paid);
         let reason = ReturnReason::NoAccount;

@@ -48,7 +48,7 @@ impl Both {
     }
 
     pub(super) fn card_stock(&mut self, step: &Step) {
-        let more = step.flag % 2 == 0;
+        let more = step.one_in(2);
         let change = if more { CardStockMove::Received(1) } else { CardStockMove::Spoiled(1) };
         let told = more || self.street.stock > 0;
         let done = self.pair.a.card_stock(change);
@@ -72,7 +72,7 @@ impl Both {
     /// A card that opened an account becomes another account's, with what is on it.
     pub(super) fn relink(&mut self, step: &Step) {
         let alone = self.street.cards.iter().position(|card| card.alone).unwrap();
-        let at = if step.flag % 8 == 0 { step.of(self.street.cards.len()).unwrap() } else { alone };
+        let at = if step.one_in(8) { step.of(self.street.cards.len()).unwrap() } else { alone };
         let it = &self.street.cards[at];
         let told = it.alone
             && !it.blocked
@@ -93,7 +93,7 @@ impl Both {
 
     pub(super) fn card_state(&mut self, step: &Step) {
         let Some(at) = step.of(self.street.cards.len()) else { return };
-        let block = step.flag % 3 == 0;
+        let block = step.one_in(3);
         let state = if block { InUse::Suspended } else { InUse::Active };
         let it = &mut self.street.cards[at];
         let change =
@@ -107,7 +107,7 @@ impl Both {
     pub(super) fn charge(&mut self, step: &Step) {
         let at = step.of(self.street.cards.len()).unwrap();
         let it = &self.street.cards[at];
-        let who = if step.flag % 8 == 0 { step.who } else { it.who };
+        let who = if step.one_in(8) { step.who } else { it.who };
         let (day, points) = (self.model.today, step.points);
         let own = self.street.charged.iter().filter(|(owner, on, _)| (*owner, *on) == (who, day));
         let before: i64 = own.map(|(.., points)| points).sum();

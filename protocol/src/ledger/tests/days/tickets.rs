@@ -1,6 +1,6 @@
 //! Printed tickets: issued, scanned, brought in bundles, doubled, voided, lapsed.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     super::{
@@ -59,7 +59,7 @@ impl Ticket {
 
 impl Both {
     pub(super) fn spoil_ticket(&mut self, step: &Step) {
-        let number = self.printed.next + u32::from(step.flag % 4 == 0);
+        let number = self.printed.next + u32::from(step.one_in(4));
         let spoiled = Command::SpoilTicketStock(range(TICKETS, number, number), by_officer());
         let done = self.pair.a.submit(spoiled);
         if said(step, &done, number == self.printed.next) {
@@ -104,7 +104,7 @@ impl Both {
 
     pub(super) fn scan(&mut self, step: &Step) {
         let Some(at) = step.of(self.printed.tickets.len()) else { return };
-        let (shop, till) = if step.flag % 3 == 0 { (OTHER_SHOP, OTHER_TILL) } else { (SHOP, TILL) };
+        let (shop, till) = if step.one_in(3) { (OTHER_SHOP, OTHER_TILL) } else { (SHOP, TILL) };
         let it = &self.printed.tickets[at];
         let waits = it.doubles.iter().any(|(by, decided)| *by == shop && !decided);
         let told = (self.model.shop_open || shop == OTHER_SHOP)
@@ -136,7 +136,7 @@ impl Both {
 
     pub(super) fn bundle_of_tickets(&mut self, step: &Step) {
         let Some(at) = step.of(self.printed.tickets.len()) else { return };
-        let shop = if step.flag % 3 == 0 { OTHER_SHOP } else { SHOP };
+        let shop = if step.one_in(3) { OTHER_SHOP } else { SHOP };
         let next = at + 1;
         let second = (step.flag % 4 == 1 && next < self.printed.tickets.len()).then_some(next);
         let places: Vec<usize> = core::iter::once(at).chain(second).collect();
@@ -166,7 +166,7 @@ impl Both {
         let it = &mut self.printed.tickets[at];
         let nth = step.of(it.doubles.len()).unwrap();
         let (shop, decided) = it.doubles[nth];
-        let pays = step.flag % 2 == 0;
+        let pays = step.one_in(2);
         let verdict = if pays { DoubleVerdict::Pay } else { DoubleVerdict::Refuse };
         let number = TicketNumber(it.number);
         let place = u32::try_from(nth).unwrap();
@@ -187,8 +187,8 @@ impl Both {
         let today = self.model.today;
         let it = &mut self.printed.tickets[at];
         let told = it.stands == Stands::Out && it.last >= today;
-        let cause = if step.flag % 2 == 0 { VoidCause::Spoiled } else { VoidCause::Returned };
-        let done = self.pair.a.void_tickets(&vec![TicketNumber(it.number)], cause);
+        let cause = if step.one_in(2) { VoidCause::Spoiled } else { VoidCause::Returned };
+        let done = self.pair.a.void_tickets(&[TicketNumber(it.number)], cause);
         if !said(step, &done, told) {
             return;
         }
