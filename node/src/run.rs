@@ -22,7 +22,7 @@ use crate::{
     card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
-    federation::{self, FederationError},
+    federation::{self, FederationError, Witnessing},
     index::{Index, IndexError},
     init::NodeKeys,
     journal::{Verify, segment::SegmentBytes},
@@ -129,8 +129,8 @@ pub async fn run_town(
     tasks.spawn(api::register::note_all(town.clone()));
     tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
-    federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
-    serve_town(&settings, &town, &stop).await?;
+    let witnessing = federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
+    serve_town(&settings, (&town, witnessing), &stop).await?;
     tasks.shutdown().await;
     tracing::info!("stopping in order");
     // Whoever waits for an answer has gone; what was taken is made durable.
@@ -156,13 +156,14 @@ fn order_desk(settings: &Settings) -> OrderDesk {
 #[expect(clippy::too_many_lines, reason = "one list of all routes, by listener")]
 async fn serve_town(
     settings: &Settings,
-    town: &Town,
+    (town, witnessing): (&Town, Witnessing),
     stop: &watch::Receiver<bool>,
 ) -> Result<(), RunError> {
     let listen = &settings.config.listen;
     let public = page::routes().merge(api::resident::routes()).merge(api::log::public_routes());
     let staff =
         api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
+    let public = public.merge(api::witness::routes().layer(Extension(witnessing)));
     let terminal = api::payment::routes();
     // Programmes and grants.
     let public =

@@ -13,7 +13,7 @@ use jichi_protocol::{
     key::OperationKey,
     ledger::conversion_id,
     log::{
-        checkpoint::Origin,
+        checkpoint::{Origin, VerifiedCheckpoint},
         note::{KeyKind, VerifierKey},
         receipt::Receipt,
         tree::leaf_hash,
@@ -25,11 +25,16 @@ use jichi_protocol::{
 use crate::{
     api::answer::receipt,
     engine::{Answer, Engine, NotTaken},
+    witness::watch::Notes,
 };
 
 /// Handles a delivery of an envelope, and says what was heard.
-pub(super) async fn deliver(engine: &Engine, from: Party, bytes: &[u8]) -> DeliveryReply {
-    match take(engine, from, bytes).await {
+pub(super) async fn deliver(
+    (engine, notes): (&Engine, Option<&Notes>),
+    from: Party,
+    bytes: &[u8],
+) -> DeliveryReply {
+    match take((engine, notes), from, bytes).await {
         Ok(sender) => DeliveryReply { heard: heard(engine, sender).await, fault: None },
         Err((sender, fault)) => {
             let heard = match sender {
@@ -47,7 +52,11 @@ async fn heard(engine: &Engine, sender: TownId) -> Option<Acked> {
 
 type Fault = (Option<TownId>, DeliveryFault);
 
-async fn take(engine: &Engine, from: Party, bytes: &[u8]) -> Result<TownId, Fault> {
+async fn take(
+    (engine, notes): (&Engine, Option<&Notes>),
+    from: Party,
+    bytes: &[u8],
+) -> Result<TownId, Fault> {
     let malformed = |_| (None, DeliveryFault::Malformed);
     let delivery = Delivery::decode(bytes).map_err(malformed)?;
     let envelope = Envelope::decode(&delivery.envelope).map_err(malformed)?;
@@ -67,8 +76,11 @@ async fn take(engine: &Engine, from: Party, bytes: &[u8]) -> Result<TownId, Faul
         .map_err(|_| (sender, DeliveryFault::TryLater))?
         .ok_or((sender, DeliveryFault::NotInDirectory))?;
     // A lie shows at once: no proof of the sender's entry, no entry here.
-    if !proves(&delivery.proof, &log_key, &envelope) {
+    let Some(checkpoint) = proof_of(&delivery.proof, &log_key, &envelope) else {
         return Err((sender, DeliveryFault::NoProof));
+    };
+    if let Some(notes) = notes {
+        notes.note(header.sender, checkpoint);
     }
     let key = OperationKey::Channel {
         peer: header.sender,
@@ -113,12 +125,20 @@ const fn fault_of(refusal: Refusal) -> DeliveryFault {
     }
 }
 
-/// Whether the proof shows that the sender's log has an entry that sent this very envelope.
-fn proves(proof: &str, log_key: &VerifierKey, envelope: &Envelope) -> bool {
-    let Ok(receipt) = Receipt::parse(proof.as_bytes()) else { return false };
-    let Ok(leaf) = LeafView::parse(receipt.extra()) else { return false };
-    leaf.sent == Some(envelope.hash())
-        && receipt.verify(log_key, &leaf_hash(receipt.extra())).is_ok()
+/// The checkpoint of the sender's log by which the proof shows that the log has an entry that sent
+/// this very envelope.
+fn proof_of(
+    proof: &str,
+    log_key: &VerifierKey,
+    envelope: &Envelope,
+) -> Option<VerifiedCheckpoint> {
+    let receipt = Receipt::parse(proof.as_bytes()).ok()?;
+    let leaf = LeafView::parse(receipt.extra()).ok()?;
+    if leaf.sent != Some(envelope.hash()) {
+        return None;
+    }
+    let included = receipt.verify(log_key, &leaf_hash(receipt.extra())).ok()?;
+    Some(included.checkpoint().clone())
 }
 
 /// Decides a company's conversion, and signs the decision; none for bytes that are none.

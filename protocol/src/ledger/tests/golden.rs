@@ -77,7 +77,8 @@ fn json(journal: &[Vec<u8>], state: Digest) -> String {
 }
 
 /// What needs a day and a state of its own, and is done in its area's tests.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
+    "JudgeLog",
     "ReturnSlips",
     "Reward",
     "RedeemBundle",
