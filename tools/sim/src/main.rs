@@ -28,13 +28,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Courses of a usual run.
+const SCHEDULES: u64 = 2_000;
+/// Courses within which each planted defect has to be found.
+const PLANTED_MAX: u64 = 20_000;
+
 /// Simulates several towns under one seed, and checks what has to hold.
 #[derive(Debug, Parser)]
 #[command(name = "jichi-sim", version)]
 struct Arguments {
-    /// How many courses are run.
-    #[arg(long, default_value_t = 2_000)]
-    schedules: u64,
+    /// How many courses are run; with --planted at most, for each defect [default: 2000; 20000].
+    #[arg(long)]
+    schedules: Option<u64>,
     /// The seed of the first course; the next ones count up. Drawn, and printed, if left out.
     #[arg(long)]
     seed: Option<u64>,
@@ -60,11 +65,11 @@ fn main() -> ExitCode {
     let good = if arguments.exhaustive {
         exhaustive::explore()
     } else if arguments.planted {
-        run::planted(seed, arguments.schedules, arguments.threads)
+        run::planted(seed, arguments.schedules.unwrap_or(PLANTED_MAX), arguments.threads)
     } else if arguments.trace {
         run::traced(seed)
     } else {
-        run::schedules(seed, arguments.schedules, arguments.threads)
+        run::schedules(seed, arguments.schedules.unwrap_or(SCHEDULES), arguments.threads)
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

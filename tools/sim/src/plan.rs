@@ -52,7 +52,7 @@ pub(crate) enum Act {
     Paper { town: usize, id: u64 },
     /// A node is killed and stays down.
     Kill { town: usize, left: Left, down_ms: u64 },
-    /// A node is killed after so many more of its steps.
+    /// A node is killed after so many more of its steps beside a batch on its way to the disk.
     KillAfter { town: usize, steps: u64, left: Left },
     /// Two towns do not reach each other, in one direction or both.
     Part { from: usize, to: usize, both: bool, ms: u64 },
@@ -141,7 +141,7 @@ impl Plan {
             self.acts.push((
                 at,
                 if chance.percent(60) {
-                    Act::KillAfter { town, steps: chance.below(30), left }
+                    Act::KillAfter { town, steps: chance.below(12), left }
                 } else {
                     let down = if span > DAY { 2 * DAY } else { 2 * MINUTE };
                     Act::Kill { town, left, down_ms: chance.below(down) }

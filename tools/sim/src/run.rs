@@ -183,3 +183,6 @@ pub(crate) fn planted(seed: u64, schedules: u64, threads: u64) -> bool {
     out::line(&format!("{} found, {missed} missed", Defect::ALL.len() as u64 - missed));
     missed == 0
 }
+
+#[cfg(test)]
+mod tests;

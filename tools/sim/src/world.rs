@@ -198,7 +198,8 @@ impl World {
     /// A node that is to be killed after so many steps has made one.
     fn step(&mut self, town: usize) {
         let Some((steps, left)) = self.towns[town].kill_after else { return };
-        if self.towns[town].up.is_none() {
+        // Only steps beside a batch on its way count: a crash between batches loses nothing.
+        if self.towns[town].up.as_ref().is_none_or(|up| up.flying.is_none()) {
             return;
         }
         if steps > 0 {
