@@ -82,6 +82,9 @@ impl Tally {
     }
 }
 
+/// The node's answer, on its way to who asked.
+type Reply = (AnswerTo, Vec<u8>);
+
 /// The loop and all that it knows.
 pub(super) struct Drive {
     swarm: Swarm<Net>,
@@ -92,7 +95,7 @@ pub(super) struct Drive {
     lines: BTreeMap<Party, Line>,
     flights: HashMap<FlightId, Flight>,
     links: HashMap<ConnectionId, Link>,
-    replies: JoinSet<(Party, Option<(AnswerTo, Vec<u8>)>)>,
+    replies: JoinSet<(Party, Option<Reply>)>,
     /// What each peer has taken of the node.
     shares: BTreeMap<Party, Share>,
     strangers: Tally,
@@ -459,7 +462,7 @@ impl Drive {
     }
 
     /// The node has answered a request, or never will.
-    fn answered(&mut self, from: Party, answer: Option<(AnswerTo, Vec<u8>)>) {
+    fn answered(&mut self, from: Party, answer: Option<Reply>) {
         if let Some(share) = self.shares.get_mut(&from) {
             share.done();
         }
