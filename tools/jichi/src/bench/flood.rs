@@ -19,7 +19,6 @@ use anyhow::{Context as _, anyhow};
 use jichi_node::{
     config::Settings,
     init::NodeKeys,
-    keyfile,
     peer::{self, MESSAGE_BYTES_MAX, Mode, Peer, PeerConfig, Peers, Protocol},
 };
 use jichi_protocol::directory::Party;
@@ -82,7 +81,7 @@ impl Kind {
 /// When the run cannot be set up, or a payment fails.
 pub(super) fn run(wanted: &Flood) -> anyhow::Result<ExitCode> {
     let base = wanted.dir.clone().unwrap_or_else(std::env::temp_dir);
-    let dir = tempfile::Builder::new().prefix("jichi-flood-").tempdir_in(&base)?;
+    let dir = tempfile::Builder::new().prefix("jichi-flood-").tempdir_in(base)?;
     out::progress("starting two towns");
     let mut scene = Scene::set(dir.path(), &[MAEBASHI, SAGAMIHARA], wanted.clients)?;
     let [node, other] = &mut scene.world.towns[..] else { return Err(anyhow!("two towns")) };
@@ -145,7 +144,7 @@ impl Flooder {
             Ok(NodeKeys::read(&Settings::read(&node.dir.join("node.toml"))?)?)
         };
         let target = Party::Town(node.town.context("a town")?);
-        let id = keyfile::peer_id_of(&keys(node)?.transport);
+        let id = peer::peer_id_of_seed(&keys(node)?.transport);
         let address = format!("/ip4/127.0.0.1/tcp/{}", node.addresses.peer.port()).parse()?;
         let peers = Peers([(target, Peer { id, addresses: vec![address] })].into());
         let runtime =
