@@ -8,10 +8,13 @@ pub mod start;
 pub mod snapshot;
 pub mod writer;
 
-use std::sync::{
-    Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-    mpsc,
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
 };
 
 use jichi_protocol::{
@@ -23,7 +26,11 @@ use jichi_protocol::{
 };
 use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::{clock::Confirmation, journal::reader::Reader, rows::Rows};
+use crate::{
+    clock::{self, Confirmation},
+    journal::reader::Reader,
+    rows::Rows,
+};
 
 /// Commands that wait for the writer at most; what comes beyond is shed before the queue.
 pub const QUEUE_MAX: usize = 4_096;
@@ -79,6 +86,11 @@ pub enum NotTaken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Halted(&'static str);
+
+/// How often somebody looks whether the writer has done something that it does of itself, and how
+/// many times.
+const WRITER_LOOK: Duration = Duration::from_millis(10);
+const WRITER_LOOKS_MAX: u32 = 100;
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -165,6 +177,7 @@ impl Engine {
     /// # Errors
     /// [`NotTaken::Unknown`] when the node stops.
     pub async fn read<T>(&self, ask: impl FnOnce(&Ledger) -> T) -> Result<T, NotTaken> {
+        self.day_turned().await;
         let (value, next) = {
             let ledger = self.ledger();
             (ask(&ledger), ledger.meta().next)
@@ -180,6 +193,18 @@ impl Engine {
     pub async fn durable_up_to(&self, next: EntryIndex) -> Result<(), NotTaken> {
         let mut durable = self.shared.durable.subscribe();
         durable.wait_for(|count| *count >= next.0).await.map(|_| ()).map_err(|_| NotTaken::Unknown)
+    }
+
+    /// Waits for the turn of the day that midnight brings, so that whatever a read shows, or a
+    /// caller asserts by it, is of the day on which the next entry is made. A writer that does not
+    /// turn it (a full disk) keeps nobody waiting for long.
+    async fn day_turned(&self) {
+        for _ in 0..WRITER_LOOKS_MAX {
+            if self.clock_doubtful() || self.ledger().day() >= clock::now().date() {
+                return;
+            }
+            tokio::time::sleep(WRITER_LOOK).await;
+        }
     }
 
     fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
@@ -248,10 +273,21 @@ impl Engine {
         }
     }
 
-    /// Two witnesses say that the wall clock is right: the writer believes it again.
-    pub fn confirm_clock(&self, confirmation: Confirmation) {
-        let confirmed = self.shared.flags.clock_confirmed.lock();
-        *confirmed.unwrap_or_else(PoisonError::into_inner) = Some(confirmation);
+    /// Two witnesses say that the wall clock is right: the writer believes it again. Waits until
+    /// it does, and has turned the day.
+    pub async fn confirm_clock(&self, confirmation: Confirmation) {
+        let flag =
+            || self.shared.flags.clock_confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        *flag() = Some(confirmation);
+        for _ in 0..WRITER_LOOKS_MAX {
+            if flag().is_none() {
+                // The batch that took it holds the ledger until it has said whether it believes.
+                drop(self.ledger());
+                break;
+            }
+            tokio::time::sleep(WRITER_LOOK).await;
+        }
+        self.day_turned().await;
     }
 
     /// Whether the disk is full, so that nothing is written.

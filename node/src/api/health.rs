@@ -50,7 +50,7 @@ pub(super) async fn confirm_clock(
         Ntp::Synchronised => ClockWitness::Ntp,
     };
     let confirmation = Confirmation::new(ClockWitness::Officer(officer), ntp);
-    town.engine().confirm_clock(confirmation.ok_or(EdgeProblem::Internal)?);
+    town.engine().confirm_clock(confirmation.ok_or(EdgeProblem::Internal)?).await;
     tracing::warn!(%officer, "the clock was confirmed");
     Ok(StatusCode::NO_CONTENT)
 }

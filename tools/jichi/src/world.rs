@@ -8,6 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -313,14 +314,29 @@ fn command_of(program: &Path) -> Command {
     command
 }
 
-/// Ports of loopback that were free a moment ago.
+/// Ports for the nodes of a world begin here, below those that a system gives to outgoing
+/// connections (32768 and up by Linux' default, 49152 elsewhere). Such a connection would else take
+/// the port of a node between its stop and its start.
+const FIRST_PORT: u16 = 12_000;
+
+/// Ports of loopback that were free a moment ago, and that no other world of this process has.
 fn addresses() -> anyhow::Result<Addresses> {
-    // All are held at once, so that none is given twice.
-    let bound: Vec<TcpListener> =
-        (0..5).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let mut free = bound.iter().map(TcpListener::local_addr);
-    let mut next = || free.next().ok_or_else(|| anyhow!("five were bound"))?.map_err(Into::into);
-    let next = &mut next as &mut dyn FnMut() -> anyhow::Result<SocketAddr>;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Processes begin at different places, so that they seldom try the same port at one time.
+    let begin = std::process::id().wrapping_mul(211);
+    let mut bound = Vec::new();
+    let mut next = || -> anyhow::Result<SocketAddr> {
+        for _ in 0..20_000 {
+            let step = begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % 20_000;
+            let port = FIRST_PORT.saturating_add(u16::try_from(step)?);
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+                let address = listener.local_addr()?;
+                bound.push(listener);
+                return Ok(address);
+            }
+        }
+        bail!("no port from {FIRST_PORT} on is free on 127.0.0.1");
+    };
     Ok(Addresses {
         public: next()?,
         terminal: next()?,
