@@ -59,6 +59,7 @@ pub mod order;
 pub mod site;
 
 // Payout.
+pub mod owner;
 pub mod payout;
 
 // Moving in.

@@ -104,7 +104,7 @@ fn staff() -> Router<Town> {
     let all = all.merge(api::site::staff_routes());
 
     // Payout.
-    let all = all.merge(api::payout::routes());
+    let all = all.merge(api::payout::routes()).merge(api::owner::routes());
 
     // Moving in.
     all.merge(api::import::staff_routes())

@@ -53,7 +53,7 @@ pub(super) async fn note(
     let ticket = why.ticket.as_ref().map(text);
     let look_up = LookUp { time: clock::now(), officer, looked, reason, ticket };
     let noted = town.people().look_ups().note(account, &look_up).await;
-    noted.map_err(|error| person_problem(&error))
+    noted.map_err(|error| person_problem(&error).into())
 }
 
 /// Notes that an officer who serves a holder saw this of the account.
