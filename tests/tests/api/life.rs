@@ -97,9 +97,8 @@ fn an_account_is_closed_at_the_desk_for_the_exact_balance_and_stays_closed() {
 }
 
 #[test]
-fn heirs_get_what_the_second_officer_sees_and_approves() {
-    let shared = Shared::get();
-    let town = shared.alone();
+fn heirs_get_what_the_second_officer_sees_and_approves_if_the_town_has_heirs() {
+    let town = Furnished::new();
     let (gone, heir) = (town.resident(300), town.resident(0));
     let path = format!("/v1/accounts/{}/estate", gone.account);
     let estate = json!({"heirs": [{"heir": heir.account, "points": 200}], "forfeit": 100,
@@ -107,6 +106,16 @@ fn heirs_get_what_the_second_officer_sees_and_approves() {
     let maker = town.officer("maker");
     expect_code(&send(&maker, &path, &estate), 409, "not_deceased");
     state(&town, "maker", &gone, "deceased").ok().expect("deceased");
+    let terms = |heirs: &str| {
+        let limit = json!({"payment": 50_000, "day": 100_000});
+        let terms = json!({"grace_days": 14, "refund_days": 90, "unassigned_days": 14,
+            "conversion_expiry": {"fiscal_year_end": 1}, "password": limit, "card": limit,
+            "street_card": limit, "heirs": heirs, "retention": null});
+        town.officer("approver").command("/v1/terms", &terms).expect("terms");
+    };
+    terms("none");
+    expect_code(&send(&maker, &path, &estate), 409, "heirs_not_allowed");
+    terms("inherit");
     let proposal = text(&send(&maker, &path, &estate).ok().expect("a proposal"), "proposal");
     let seen = waiting(&town, &proposal);
     assert_eq!((text(&seen, "what"), seen["maker"].as_u64()), ("SettleEstate".into(), Some(1)));
@@ -120,6 +129,16 @@ fn heirs_get_what_the_second_officer_sees_and_approves() {
     decide(&town, "approver", &proposal).ok().expect("an approval");
     assert_eq!(heir.points(), 200);
     expect_code(&state(&town, "maker", &gone, "open"), 422, "account_closed");
+    // By a town's rule the points of who has no heirs are given up.
+    terms("none");
+    let alone = town.resident(80);
+    state(&town, "maker", &alone, "deceased").ok().expect("deceased");
+    let path = format!("/v1/accounts/{}/estate", alone.account);
+    let rest = |forfeit: u32| json!({"heirs": [], "forfeit": forfeit, "note": "相続人なし"});
+    expect_code(&send(&maker, &path, &rest(79)), 409, "balance_not_decided");
+    let proposal = text(&send(&maker, &path, &rest(80)).ok().expect("a proposal"), "proposal");
+    decide(&town, "approver", &proposal).ok().expect("an approval");
+    expect_code(&state(&town, "maker", &alone, "open"), 422, "account_closed");
 }
 
 #[test]
@@ -181,13 +200,41 @@ fn data_under_a_legal_hold_are_not_erased_and_others_are_for_good() {
     let seen = waiting(&town, &proposal);
     assert_eq!(seen["would"]["accounts"], json!([person.account]));
     decide(&town, "approver", &proposal).ok().expect("an approval");
-    let name = || {
+    is_forgotten(&town, &person);
+    expect_code(&send(&maker, "/v1/erasures", &erase), 409, "account_erased");
+}
+
+#[test]
+fn a_kill_in_the_midst_of_a_shredding_leaves_a_node_that_starts_and_ends_it() {
+    let mut town = Furnished::new();
+    for wait in [0, 1, 3, 8, 20] {
+        let person = town.resident(0);
+        let maker = town.officer("maker");
+        let closing = format!("/v1/accounts/{}/closing", person.account);
+        send(&maker, &closing, &json!({"forfeit": 0})).ok().expect("closed");
+        let erase = json!({"accounts": [person.account], "reason": "asked"});
+        let proposal = send(&maker, "/v1/erasures", &erase).ok().expect("a proposal");
+        decide(&town, "approver", &text(&proposal, "proposal")).ok().expect("an approval");
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        town.node_mut().kill().expect("a killed node");
+        town.node_mut().start().expect("a node that starts");
+        is_forgotten(&town, &person);
+    }
+    town.node_mut().stop().expect("a node that stops");
+    jichi_tests::town::audit_is_sound(&town.node().data()).expect("a sound log");
+}
+
+/// Waits until nothing is known of an erased person any more.
+fn is_forgotten(town: &Furnished, person: &Person) {
+    let maker = town.officer("maker");
+    let known = || {
         let body = json!({"account": person.account, "reason": "消去の確認"});
         let found = maker.post("/v1/people/find", None, &body).and_then(Reply::ok).expect("one");
-        (found["people"][0]["name"].clone(), found["people"][0]["mykey_id"].clone())
+        let one = &found["people"][0];
+        (one["name"].clone(), one["mykey_id"].clone()) != (Value::Null, Value::Null)
     };
     let mut tries = 0;
-    while name() != (Value::Null, Value::Null) {
+    while known() {
         tries += 1;
         assert!(tries < 100, "the data are still there");
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -195,7 +242,6 @@ fn data_under_a_legal_hold_are_not_erased_and_others_are_for_good() {
     let body = json!({"mykey_id": person.mykey, "password": PASSWORD});
     let reply = town.node().public().post("/v1/sessions", None, &body).expect("an answer");
     expect_code(&reply, 401, "sign_in_failed");
-    expect_code(&send(&maker, "/v1/erasures", &erase), 409, "account_erased");
 }
 
 /// A code of the company for 1,000 of its points, as it is sent to the town.
