@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, HoldState, Ledger, Plan, lapse};
+use super::{Broken, ChargeState, HoldState, Ledger, Plan, lapse};
 use crate::{
     account::{HolderState, Side},
     command::{
@@ -35,7 +35,7 @@ impl Ledger {
     }
 
     /// Points of an account that are neither in its balance nor gone: no town chosen yet, on the
-    /// way to another town, reserved.
+    /// way to another town or to a street's card, held ready by a file, reserved.
     #[must_use]
     pub fn pending_of(&self, account: &AccountId) -> Points {
         let leaving = self.outgoing.iter().filter(|(_, outgoing)| {
@@ -49,14 +49,20 @@ impl Ledger {
             | HoldState::Released
             | HoldState::Returned { .. } => None,
         });
+        let charging = self.charges.iter().filter_map(|(_, charge)| match &charge.state {
+            ChargeState::Open { account: of, lots, .. } if of == account => {
+                Some(Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX))
+            }
+            ChargeState::Open { .. }
+            | ChargeState::Confirmed { .. }
+            | ChargeState::Failed
+            | ChargeState::Refused => None,
+        });
         let pending = [
             Some(self.unassigned_sum(account)),
             Points::sum(leaving),
-            // Bulk grants, claim slips, group applications.
-
-            // Street cards.
-
-            // Orders and pledges.
+            Points::sum(self.pending_for(account)),
+            Points::sum(charging),
             Points::sum(held),
         ];
         Points::sum(pending.into_iter().map(|sum| sum.unwrap_or(Points::MAX)))
