@@ -3,6 +3,7 @@
 
 use jichi::client::{Client, new_key};
 use jichi_node::clock;
+use jichi_protocol::key::ClientKey;
 use jichi_tests::furnished::{Furnished, NAME, PASSWORD, Person, Shared, text};
 use serde_json::{Value, json};
 
@@ -120,7 +121,8 @@ fn a_request_for_disclosure_has_its_thirty_days_and_ends_once() {
     let body = |asked: &str, on: &str| json!({"asked": asked, "received": on, "note": "書面"});
     let late = body("stop_of_use", &received.to_string());
     let key = new_key().expect("a key");
-    let send = |body: &Value, key| maker.post(&path, Some(key), body).expect("an answer");
+    let send =
+        |body: &Value, key: &ClientKey| maker.post(&path, Some(key), body).expect("an answer");
     let request = text(&send(&late, &key).ok().expect("a request"), "request");
     assert_eq!(text(&send(&late, &key).ok().expect("the same"), "request"), request);
     let other = send(&body("disclosure", &today.to_string()), &key);
