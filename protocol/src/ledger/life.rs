@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Broken, ChargeState, HoldState, Ledger, Plan, lapse};
+use super::{Broken, HoldState, Ledger, Plan, lapse};
 use crate::{
     account::{HolderState, Side},
     command::{
@@ -49,20 +49,11 @@ impl Ledger {
             | HoldState::Released
             | HoldState::Returned { .. } => None,
         });
-        let charging = self.charges.iter().filter_map(|(_, charge)| match &charge.state {
-            ChargeState::Open { account: of, lots, .. } if of == account => {
-                Some(Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX))
-            }
-            ChargeState::Open { .. }
-            | ChargeState::Confirmed { .. }
-            | ChargeState::Failed
-            | ChargeState::Refused => None,
-        });
         let pending = [
             Some(self.unassigned_sum(account)),
             Points::sum(leaving),
             Points::sum(self.pending_for(account)),
-            Points::sum(charging),
+            self.charging(account),
             Points::sum(held),
         ];
         Points::sum(pending.into_iter().map(|sum| sum.unwrap_or(Points::MAX)))
