@@ -23,7 +23,8 @@ fn record(town: &Furnished, person: &Person, kana: &str, birth: &str) {
 fn look_ups(town: &Furnished, person: &Person) -> Vec<Value> {
     let path = format!("/v1/look-ups?account={}", person.account);
     let page = town.officer("approver").get(&path).and_then(jichi::client::Reply::ok);
-    page.expect("look-ups")["look_ups"].as_array().expect("a list").clone()
+    let page = page.expect("look-ups");
+    page.get("look_ups").and_then(Value::as_array).expect("a list").clone()
 }
 
 fn find(officer: &Client, body: &Value) -> jichi::client::Reply {
