@@ -91,7 +91,7 @@ pub(super) fn run(wanted: &Flood) -> anyhow::Result<ExitCode> {
     let mut quiet = scene.pay(wanted.seconds)?;
     let mut floods = serde_json::Map::new();
     for (kind, name) in Kind::ALL {
-        out::progress(&format!("paying while the other town floods: {name}"));
+        out::progress(format!("paying while the other town floods: {name}"));
         let before = flooder.begin(kind);
         let run = scene.pay(wanted.seconds)?;
         let requests = flooder.end().saturating_sub(before);
