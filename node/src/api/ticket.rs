@@ -23,7 +23,7 @@ use jichi_protocol::{
     key::{ClientKey, OperationKey},
     ledger::Ledger,
     points::Points,
-    ticket::{SignedTicket, Ticket, TicketFace},
+    ticket::{RulesFrom, SignedTicket, Ticket, TicketFace},
 };
 use serde::Serialize;
 
@@ -88,9 +88,23 @@ async fn set_rules(
     StrictJson(body): StrictJson<RulesBody>,
 ) -> Result<Done<answer::Nothing>, NoEntry> {
     let officer = officer.require(Role::Approver)?;
-    let command = Command::SetTicketRules(body.rules()?, by(officer));
+    let (day, used) = answer::read(town.engine(), |ledger| {
+        (ledger.day(), ledger.key_use(&key).map(|used| used.entry))
+    })
+    .await?;
+    let today = used.and_then(|entry| rules_from(&town, entry)).unwrap_or(RulesFrom(day));
+    let command = Command::SetTicketRules(body.rules(today)?, by(officer));
     let committed = submit(&town, key, command).await?;
     Ok(Done::over(&committed, answer::Nothing {}))
+}
+
+/// The day from which an entry's rules hold: a repeated request is the same request tomorrow too.
+fn rules_from(town: &Town, entry: EntryIndex) -> Option<RulesFrom> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other command sets rules of tickets")]
+    match &town.engine().committed(entry).ok()?.entry.submission.command {
+        Command::SetTicketRules(rules, _) => Some(rules.from),
+        _ => None,
+    }
 }
 
 /// The rules of today, for the screen at the desk.

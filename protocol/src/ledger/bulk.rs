@@ -406,11 +406,6 @@ impl Ledger {
         self.pending_of_account(account).map(|(_, pending)| pending.points())
     }
 
-    /// Whether files hold something ready for an account.
-    pub(super) fn has_pending(&self, account: &AccountId) -> bool {
-        self.pending_of_account(account).next().is_some()
-    }
-
     /// The accounts of the next slice.
     fn sweep_slice(&self, sweep: &BulkSweep) -> Vec<(AccountId, Points)> {
         let waiting = self.pending_of.get(&sweep.bulk);

@@ -234,6 +234,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// What an account charged that the card system has not answered.
+    pub(super) fn charging(&self, account: &AccountId) -> Option<Points> {
+        let open = self.charges.iter().filter_map(|(_, charge)| match &charge.state {
+            ChargeState::Open { account, lots, .. } => Some((self.holder_now(*account), lots)),
+            ChargeState::Confirmed { .. } | ChargeState::Failed | ChargeState::Refused => None,
+        });
+        let own = open.filter(|(holder, _)| holder == account);
+        Points::sum(own.flat_map(|(_, lots)| lots.iter().map(|lot| lot.points)))
+    }
+
     /// Forgets answered charges to which no answer can matter any more.
     pub(super) fn forget_charges(&mut self, time: Time) {
         let kept = KEPT_DAYS.saturating_mul(86_400_000).saturating_add(WINDOW_BACK_MS);

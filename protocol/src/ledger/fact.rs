@@ -158,8 +158,8 @@ impl Ledger {
                 HolderState::Open | HolderState::Frozen | HolderState::Deceased,
                 HolderState::Closed,
             ) => {
-                let points = self.unassigned_sum(&change.account);
-                if !points.is_zero() || self.has_pending(&change.account) {
+                let points = self.pending_of(&change.account);
+                if !points.is_zero() {
                     return Err(Refusal::PointsWait { points });
                 }
                 let held = holder.lots.sum();

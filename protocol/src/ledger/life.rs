@@ -35,7 +35,7 @@ impl Ledger {
     }
 
     /// Points of an account that are neither in its balance nor gone: no town chosen yet, on the
-    /// way to another town, reserved.
+    /// way to another town or to a street's card, held ready by a file, reserved.
     #[must_use]
     pub fn pending_of(&self, account: &AccountId) -> Points {
         let leaving = self.outgoing.iter().filter(|(_, outgoing)| {
@@ -52,11 +52,8 @@ impl Ledger {
         let pending = [
             Some(self.unassigned_sum(account)),
             Points::sum(leaving),
-            // Bulk grants, claim slips, group applications.
-
-            // Street cards.
-
-            // Orders and pledges.
+            Points::sum(self.pending_for(account)),
+            self.charging(account),
             Points::sum(held),
         ];
         Points::sum(pending.into_iter().map(|sum| sum.unwrap_or(Points::MAX)))

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod corners;
+mod days;
 pub(crate) mod desk;
 mod every;
 mod examples;

@@ -276,13 +276,18 @@ impl Node {
         Client::new(format!("http://{}", self.addresses.terminal)).with_clock(&self.ahead)
     }
 
+    /// The address of the staff's listener.
+    #[must_use]
+    pub fn staff_address(&self) -> String {
+        format!("http://{}", self.addresses.staff)
+    }
+
     /// A client of the staff's listener, signed in: `maker` or `approver`.
     ///
     /// # Errors
     /// When the node cannot be reached.
     pub fn officer(&self, login: &str) -> anyhow::Result<Client> {
-        let client =
-            Client::new(format!("http://{}", self.addresses.staff)).with_clock(&self.ahead);
+        let client = Client::new(self.staff_address()).with_clock(&self.ahead);
         let body = json!({"login": login, "password": OFFICER_PASSWORD});
         let session = client.post("/v1/staff/sessions", None, &body)?.ok()?;
         Ok(client.with_token(session["token"].as_str().unwrap_or_default()))

@@ -454,8 +454,8 @@ const FOUNDATION: &[Words] = &[
         409,
         "新しい版ではありません",
         "not newer than what is in force",
-        "版を確かめてください",
-        "check the version",
+        "番号と始まりの日を、今あるものより後にしてください（過去の日からは登録できません）",
+        "choose a number and a first day behind those in force; no day that is past",
     ),
     (
         "not_in_directory",

@@ -38,7 +38,8 @@ enum DoublesBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RulesBody {
-    from: String,
+    /// The first day of what is issued by these rules; left out for today.
+    from: Option<String>,
     units: Vec<u64>,
     valid: ExpiryBody,
     office_days: u32,
@@ -49,9 +50,11 @@ pub(super) struct RulesBody {
 }
 
 impl RulesBody {
-    pub(super) fn rules(&self) -> Result<TicketRules, Problem> {
+    /// The rules; `today` is the day of the first request under this key.
+    pub(super) fn rules(&self, today: RulesFrom) -> Result<TicketRules, Problem> {
+        let from = self.from.as_deref().map(str::parse).transpose();
         Ok(TicketRules {
-            from: RulesFrom(self.from.parse().map_err(|_| invalid("from"))?),
+            from: from.map_err(|_| invalid("from"))?.map_or(today, RulesFrom),
             units: units(&self.units)?,
             valid: self.valid.rule()?,
             office_days: self.office_days,

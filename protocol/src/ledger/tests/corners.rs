@@ -1,10 +1,11 @@
 //! Corners of the rules, each of which was wrong once.
 
-use super::desk::*;
+use super::{bulk::opening, desk::*, street::street};
 use crate::{
     account::{Account, HolderState},
     command::{
-        AccountStateChange, Actor, Command, DayTurn, GrantPrivate, GrantShared, Nothing, Sweep,
+        AccountStateChange, Actor, BulkEnd, BulkMode, Command, DayTurn, GrantPrivate, GrantShared,
+        Nothing, Sweep,
     },
     digest::Digest,
     id::{AccountId, PaymentId},
@@ -135,4 +136,29 @@ fn a_proposal_without_a_key_of_its_own_is_refused_and_breaks_nothing() {
     let proposal = Command::ProposeGrant(shared, private);
     assert_eq!(desk.keyed(None, proposal.clone()), Err(Refusal::NotWellFormed));
     desk.submit(proposal).unwrap();
+}
+
+#[test]
+fn an_account_is_not_closed_while_a_charge_is_on_its_way() {
+    let (mut desk, resident) = street(|_| {});
+    let card = desk.linked(resident);
+    let charge = desk.charge(resident, card, 1_200).unwrap();
+    assert_eq!(desk.give_up(resident, 300), Err(Refusal::PointsWait { points: p(1_200) }));
+    desk.fail(charge).unwrap();
+    assert_eq!(desk.give_up(resident, 300), Err(Refusal::BalanceNotDecided { held: p(1_500) }));
+    desk.give_up(resident, 1_500).unwrap();
+    desk.replays();
+}
+
+#[test]
+fn an_account_is_not_closed_while_a_file_holds_points_ready_for_it() {
+    let mut desk = Desk::new("102016", "2026-11-24");
+    let resident = desk.resident();
+    desk.open_bulk(opening(1, 1, 400, BulkMode::Atomic)).unwrap();
+    desk.bulk_lines(1, 0, &[(resident, 400, "清掃")]).unwrap();
+    assert_eq!(desk.give_up(resident, 0), Err(Refusal::PointsWait { points: p(400) }));
+    desk.close_bulk(1, BulkEnd::Cancel).unwrap();
+    while desk.jobs() > 0 {}
+    desk.give_up(resident, 0).unwrap();
+    desk.replays();
 }

@@ -1,6 +1,6 @@
 //! A town at a desk of tests: a clock that only moves forward, one shop, one company.
 
-use alloc::{string::ToString, vec, vec::Vec};
+use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
 
 use super::shadow::Shadow;
 use crate::{
@@ -53,6 +53,8 @@ pub(crate) struct Desk {
     pub(crate) channel_key: SigningKey,
     pub(crate) terminal_key: SigningKey,
     pub(crate) company_key: SigningKey,
+    /// How often each kind of command was asked for, and how often it was done.
+    pub(crate) tally: BTreeMap<u16, (u64, u64)>,
     counter: u32,
     shadow: Shadow,
 }
@@ -132,6 +134,7 @@ impl Desk {
             channel_key,
             terminal_key: seed(2),
             company_key: seed(3),
+            tally: BTreeMap::new(),
             counter: 0,
             shadow: Shadow::default(),
         }
@@ -195,6 +198,16 @@ impl Desk {
         key: Option<OperationKey>,
         command: Command,
     ) -> Result<Entry, Refusal> {
+        let kinds = super::every::kinds_in(&command);
+        let done = self.carry(key, command);
+        for kind in kinds {
+            let sums = self.tally.entry(kind).or_default();
+            *sums = (sums.0 + 1, sums.1 + u64::from(done.is_ok()));
+        }
+        done
+    }
+
+    fn carry(&mut self, key: Option<OperationKey>, command: Command) -> Result<Entry, Refusal> {
         match self.decide(key, command) {
             Decided::Rejected(refusal) => Err(refusal),
             Decided::Again(index) => {

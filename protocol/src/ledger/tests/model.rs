@@ -1,305 +1,357 @@
-//! A second ledger, slow and written without the first one's code: a flat list of points with
-//! their dates, moved one by one.
+//! A second ledger, slow and written without the first one's code: every point lies by itself in a
+//! flat list, and what stands anywhere else is the sum of a flat list of facts.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::iter::repeat_n;
 
-/// Where points were born: the order of spending among those that end on one day.
+use crate::{
+    account::{Account, HolderState, LapsedKind},
+    date::BusinessDate,
+    id::MerchantId,
+    ledger::Taken,
+};
+
+/// Everything about a point but whose it is, in the order of spending (money-rules, Spending).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Granted,
+pub(super) struct Kind {
+    pub(super) expiry: BusinessDate,
+    pub(super) rank: Rank,
+    pub(super) earned: BusinessDate,
+    /// The number of the programme or street that gave it.
+    pub(super) birth: (Birth, u32),
+    pub(super) graced: bool,
+    pub(super) issuer: By,
+    pub(super) paid: Free,
+    pub(super) grace: Grace,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Administrative,
+    Reward,
+    Moved,
     Converted,
 }
 
-/// Some points of one account. Dates are day numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Line {
-    pub(super) who: usize,
-    pub(super) expiry: u32,
-    pub(super) kind: Kind,
-    pub(super) earned: u32,
-    pub(super) graced: bool,
-    pub(super) count: u64,
+pub(super) enum Birth {
+    Administrative,
+    Reward,
+    Converted,
 }
 
-/// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum May {
-    Everything,
-    Receive,
-    Nothing,
-    TakeBack,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum By {
+    Another,
+    Town,
 }
 
-#[derive(Debug, Clone)]
-struct Sale {
-    who: usize,
-    day: u32,
-    /// One element a point, in the order of taking.
-    taken: Vec<Line>,
-    refunded: usize,
-    end: End,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Free {
     Paid,
-    /// There is no payment; a void leaves its mark as long as one may still come.
-    Refused,
-    Voided,
+    Free,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Grace {
+    May,
+    None,
+    Used,
+}
+
+impl Kind {
+    /// Points of the town's programme, free.
+    pub(super) fn given(programme: u32, earned: BusinessDate, expiry: BusinessDate) -> Self {
+        Self {
+            expiry,
+            rank: Rank::Administrative,
+            earned,
+            birth: (Birth::Administrative, programme),
+            graced: false,
+            issuer: By::Town,
+            paid: Free::Free,
+            grace: Grace::May,
+        }
+    }
+
+    /// Six months at most for paid points of another issuer, the last day not counted.
+    pub(super) fn law(&self) -> Option<BusinessDate> {
+        let bound = self.issuer == By::Another && self.paid == Free::Paid;
+        bound.then(|| self.earned.plus_months(6).day_before())
+    }
+}
+
+/// What a shop took on a day, or gave back of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taking {
+    pub(super) shop: MerchantId,
+    pub(super) day: BusinessDate,
+    pub(super) what: Taken,
+    pub(super) points: i64,
+    pub(super) in_run: bool,
+}
+
+/// A grant that counts for natural keys and caps.
 #[derive(Debug, Clone)]
-struct Waiting {
-    line: Line,
-    until: u32,
+pub(super) struct Granted {
+    pub(super) who: usize,
+    pub(super) programme: u32,
+    pub(super) activity: u32,
+    pub(super) year: u32,
+    pub(super) points: i64,
 }
 
-/// All that the model knows.
+/// What every area shares.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
-    pub(super) today: u32,
-    pub(super) may: Vec<May>,
-    pub(super) lines: Vec<Line>,
-    sales: Vec<Sale>,
-    waiting: Vec<Option<Waiting>>,
-    converted: Vec<(usize, u32, u32, u64)>,
-    /// Per account: the day and what was paid on it.
-    spent: Vec<(u32, u64)>,
-    activities: Vec<(usize, u8)>,
-    /// Signed sums of what stands elsewhere.
-    pub(super) granted: u64,
-    pub(super) claimed: u64,
-    pub(super) unassigned: u64,
-    pub(super) shop: u64,
-    pub(super) lapsed: [u64; 2],
-    pub(super) unclaimed: u64,
+    pub(super) today: BusinessDate,
+    pub(super) grace_days: u32,
+    pub(super) state: Vec<HolderState>,
+    pub(super) visitor: Vec<bool>,
+    /// The account that stands for the person.
+    pub(super) person: Vec<usize>,
+    /// Pairs that an officer has to decide about, or has said to be two persons.
+    pub(super) open: Vec<(usize, usize)>,
+    pub(super) apart: Vec<(usize, usize)>,
+    /// One element for each point that somebody holds.
+    points: Vec<(usize, Kind)>,
+    /// Credits are positive, debits negative.
+    facts: Vec<(Account, i64)>,
+    pub(super) spent: Vec<(usize, BusinessDate, i64)>,
+    pub(super) takings: Vec<Taking>,
+    /// The last day that a run holds, of each shop.
+    pub(super) closed: BTreeMap<MerchantId, BusinessDate>,
+    pub(super) granted: Vec<Granted>,
+    pub(super) shop_open: bool,
 }
 
-/// Days that granted points live; days of grace; days to choose; days to refund;
-/// days in which a command may still come.
-pub(super) const LIFE: u32 = 5;
-pub(super) const GRACE: u32 = 14;
-pub(super) const CHOICE: u32 = 14;
-pub(super) const REFUND: u32 = 90;
-pub(super) const KEY: u32 = 7;
-pub(super) const AT_ONCE: u64 = 300;
-pub(super) const A_DAY: u64 = 700;
-
 impl Model {
-    pub(super) fn new(accounts: usize, today: u32) -> Self {
+    pub(super) fn new(accounts: usize, today: BusinessDate) -> Self {
         Self {
             today,
-            may: vec![May::Everything; accounts],
-            lines: Vec::new(),
-            sales: Vec::new(),
-            waiting: Vec::new(),
-            converted: Vec::new(),
-            spent: vec![(0, 0); accounts],
-            activities: Vec::new(),
-            granted: 0,
-            claimed: 0,
-            unassigned: 0,
-            shop: 0,
-            lapsed: [0; 2],
-            unclaimed: 0,
+            grace_days: super::days::GRACE,
+            state: repeat_n(HolderState::Open, accounts).collect(),
+            visitor: repeat_n(false, accounts).collect(),
+            person: (0..accounts).collect(),
+            open: Vec::new(),
+            apart: Vec::new(),
+            points: Vec::new(),
+            facts: Vec::new(),
+            spent: Vec::new(),
+            takings: Vec::new(),
+            closed: BTreeMap::new(),
+            granted: Vec::new(),
+            shop_open: true,
         }
     }
 
-    /// Adds up what is the same, and drops what is nothing.
-    pub(super) fn lots_of(&self, who: usize) -> Vec<(u32, Kind, u32, bool, u64)> {
+    pub(super) fn fact(&mut self, account: Account, credit: i64) {
+        self.facts.push((account, credit));
+    }
+
+    /// From one book to another.
+    pub(super) fn book(&mut self, from: Account, into: Account, points: i64) {
+        self.fact(from, -points);
+        self.fact(into, points);
+    }
+
+    /// What stands in a book: credits less debits.
+    pub(super) fn sum(&self, wanted: Account) -> i64 {
+        let own = self.facts.iter().filter(|(account, _)| *account == wanted);
+        own.map(|(_, credit)| credit).sum()
+    }
+
+    /// All books that anything stands in.
+    pub(super) fn books(&self) -> Vec<(Account, i64)> {
         let mut sums = BTreeMap::new();
-        for line in self.lines.iter().filter(|line| line.who == who && line.count > 0) {
-            *sums.entry((line.expiry, line.kind, line.earned, line.graced)).or_insert(0) +=
-                line.count;
+        for (account, credit) in &self.facts {
+            *sums.entry(*account).or_insert(0) += credit;
         }
-        sums.into_iter().map(|((a, b, c, d), count)| (a, b, c, d, count)).collect()
+        sums.into_iter().filter(|(_, sum)| *sum != 0).collect()
     }
 
-    pub(super) fn grant(&mut self, who: usize, activity: u8, count: u64) -> bool {
-        let good = matches!(self.may[who], May::Everything | May::Receive)
-            && count > 0
-            && !self.activities.contains(&(who, activity));
-        if good {
-            self.activities.push((who, activity));
-            self.granted += count;
-            let (earned, expiry) = (self.today, self.today + LIFE);
-            self.lines.push(Line {
-                who,
-                expiry,
-                kind: Kind::Granted,
-                earned,
-                graced: false,
-                count,
-            });
+    pub(super) fn lots_of(&self, who: usize) -> Vec<(Kind, u64)> {
+        let mut sums = BTreeMap::new();
+        for (_, kind) in self.points.iter().filter(|(owner, _)| *owner == who) {
+            *sums.entry(*kind).or_insert(0) += 1;
         }
+        sums.into_iter().collect()
+    }
+
+    pub(super) fn holds(&self, who: usize) -> bool {
+        self.points.iter().any(|(owner, _)| *owner == who)
+    }
+
+    /// What somebody could spend today, in order.
+    fn good(&self, who: usize, may: impl Fn(&Kind) -> bool) -> Vec<Kind> {
+        let own = self.points.iter().filter(|(owner, kind)| *owner == who && may(kind));
+        let mut good: Vec<Kind> =
+            own.map(|(_, kind)| *kind).filter(|kind| kind.expiry >= self.today).collect();
+        good.sort_unstable();
         good
     }
 
-    pub(super) fn pay(&mut self, who: usize, count: u64) -> bool {
-        let (day, sum) = self.spent[who];
-        let before = if day == self.today { sum } else { 0 };
-        let today = self.today;
-        let live = |line: &&Line| line.who == who && line.expiry >= today;
-        let held: u64 = self.lines.iter().filter(live).map(|line| line.count).sum();
-        let good = self.may[who] == May::Everything
-            && (1..=AT_ONCE).contains(&count)
-            && before + count <= A_DAY
-            && held >= count;
-        if !good {
-            self.sales.push(Sale {
-                who,
-                day: today,
-                taken: Vec::new(),
-                refunded: 0,
-                end: End::Refused,
-            });
-            return false;
-        }
-        let mut taken = Vec::new();
-        for _ in 0..count {
-            let first = self
-                .lines
-                .iter_mut()
-                .filter(|line| line.who == who && line.expiry >= today && line.count > 0)
-                .min_by_key(|line| (line.expiry, line.kind, line.earned, line.graced))
-                .unwrap();
-            first.count -= 1;
-            taken.push(Line { count: 1, ..*first });
-        }
-        self.spent[who] = (today, before + count);
-        self.shop += count;
-        self.sales.push(Sale { who, day: today, taken, refunded: 0, end: End::Paid });
-        true
+    pub(super) fn spendable(&self, who: usize) -> i64 {
+        i64::try_from(self.good(who, |_| true).len()).unwrap()
     }
 
-    /// One point, or many of one line, back to where they came from.
-    fn back(&mut self, line: Line) {
-        if self.may[line.who] == May::Nothing {
-            self.unclaimed += line.count;
-        } else if line.expiry >= self.today {
-            self.lines.push(line);
-        } else if line.graced {
-            self.lapsed[line.kind as usize] += line.count;
-        } else {
-            self.lines.push(Line { expiry: self.today + GRACE, graced: true, ..line });
-        }
+    pub(super) fn has(&self, who: usize, points: i64, may: impl Fn(&Kind) -> bool) -> bool {
+        i64::try_from(self.good(who, may).len()).unwrap() >= points
     }
 
-    pub(super) fn void(&mut self, sale: usize) -> bool {
-        let today = self.today;
-        let sale = &mut self.sales[sale];
-        let good = match sale.end {
-            End::Paid => sale.refunded == 0 && sale.day == today,
-            End::Refused => today - sale.day <= KEY,
-            End::Voided => false,
-        };
-        if !good {
-            return false;
-        }
-        sale.end = End::Voided;
-        let (who, taken) = (sale.who, sale.taken.clone());
-        self.shop -= taken.len() as u64;
-        if sale.day == self.spent[who].0 {
-            self.spent[who].1 -= taken.len() as u64;
-        }
-        for line in taken {
-            self.back(line);
-        }
-        true
+    pub(super) fn put(&mut self, who: usize, kind: Kind, points: i64) {
+        self.points.extend(repeat_n((who, kind), usize::try_from(points).unwrap()));
     }
 
-    pub(super) fn refund(&mut self, sale: usize, count: u64) -> bool {
-        let today = self.today;
-        let sale = &mut self.sales[sale];
-        let left = sale.taken.len() - sale.refunded;
-        let wanted = usize::try_from(count).unwrap();
-        if sale.end != End::Paid || wanted == 0 || today > sale.day + REFUND || wanted > left {
-            return false;
-        }
-        let back: Vec<Line> = sale.taken[left - wanted..left].to_vec();
-        sale.refunded += wanted;
-        self.shop -= count;
-        for line in back {
-            self.back(line);
-        }
-        true
+    /// Takes away one point.
+    pub(super) fn drop_one(&mut self, who: usize, kind: Kind) {
+        let at = self.points.iter().position(|held| *held == (who, kind)).unwrap();
+        self.points.swap_remove(at);
     }
 
-    /// `expiry` is the last day of the fiscal year, `month` counts months.
-    pub(super) fn convert(&mut self, who: usize, amount: u64, month: u32, expiry: u32) -> bool {
-        let sum = |of: &dyn Fn(u32, u32) -> bool| -> u64 {
-            let own =
-                self.converted.iter().filter(|(owner, day, m, _)| *owner == who && of(*day, *m));
-            own.map(|(.., amount)| amount).sum()
-        };
-        let good = matches!(self.may[who], May::Everything | May::Receive)
-            && amount.is_multiple_of(100)
-            && amount >= 200
-            && sum(&|day, _| day == self.today) + amount <= 4_000
-            && sum(&|_, m| m == month) + amount <= 6_000;
-        if !good {
-            self.waiting.push(None);
-            return false;
+    /// The points that leave an account, in the order of spending.
+    pub(super) fn take(
+        &mut self,
+        who: usize,
+        points: i64,
+        may: impl Fn(&Kind) -> bool,
+    ) -> Vec<Kind> {
+        let mut taken = self.good(who, may);
+        taken.truncate(usize::try_from(points).unwrap());
+        for kind in &taken {
+            self.drop_one(who, *kind);
         }
-        self.converted.push((who, self.today, month, amount));
-        let (earned, count) = (self.today, amount / 2);
-        let line = Line { who, expiry, kind: Kind::Converted, earned, graced: false, count };
-        self.waiting.push(Some(Waiting { line, until: self.today + CHOICE }));
-        self.claimed += count;
-        self.unassigned += count;
-        true
+        taken
     }
 
-    pub(super) fn pick(&mut self, conversion: usize) -> bool {
-        let Some(Some(waiting)) = self.waiting.get(conversion) else { return false };
-        let line = waiting.line;
-        if self.may[line.who] != May::Everything {
-            return false;
-        }
-        self.waiting[conversion] = None;
-        self.unassigned -= line.count;
-        self.back(line);
-        true
+    /// Points leave an account into a book.
+    pub(super) fn pay(&mut self, who: usize, points: i64, into: Account) -> Vec<Kind> {
+        let taken = self.take(who, points, |_| true);
+        self.fact(into, points);
+        taken
     }
 
-    /// What the node does by itself with conversions that nobody chose a town for.
-    pub(super) fn sweep(&mut self) {
-        for at in 0..self.waiting.len() {
-            if let Some(waiting) = &self.waiting[at]
-                && waiting.until < self.today
-                && self.may[waiting.line.who] != May::Receive
-            {
-                let line = waiting.line;
-                self.waiting[at] = None;
-                self.unassigned -= line.count;
-                self.back(line);
+    /// Points come back out of a book, each by itself, in this order; how many came out of it.
+    pub(super) fn back(
+        &mut self,
+        who: usize,
+        kinds: impl IntoIterator<Item = Kind>,
+        from: Account,
+    ) -> i64 {
+        let shop = matches!(from, Account::Merchant(_) | Account::MerchantClaim(_));
+        let mut out = 0;
+        for kind in kinds {
+            let over = kind.expiry < self.today;
+            let past_law = over && kind.law().is_some_and(|last| last < self.today);
+            if past_law && shop {
+                // The shop gives it back in cash.
+                continue;
+            }
+            out += 1;
+            self.fact(from, -1);
+            if self.state[who] == HolderState::Closed {
+                self.fact(Account::Unclaimed, 1);
+            } else if !over {
+                self.put(who, kind, 1);
+            } else if past_law || kind.grace != Grace::May {
+                self.fact(lapsed(&kind), 1);
+            } else {
+                let end = self.today.plus_days(self.grace_days);
+                let expiry = kind.law().map_or(end, |last| last.min(end));
+                let graced = Kind { expiry, graced: true, grace: Grace::Used, ..kind };
+                self.put(who, graced, 1);
             }
         }
+        out
     }
 
+    /// All that lapsed goes.
     pub(super) fn lapse(&mut self) {
-        for line in &mut self.lines {
-            if line.expiry < self.today {
-                self.lapsed[line.kind as usize] += line.count;
-                line.count = 0;
+        let today = self.today;
+        let (over, kept) = self.points.iter().partition(|(_, kind)| kind.expiry < today);
+        self.points = kept;
+        let over: Vec<(usize, Kind)> = over;
+        for (_, kind) in over {
+            self.fact(lapsed(&kind), 1);
+        }
+    }
+
+    /// All that somebody has goes, and what lapsed with it.
+    pub(super) fn give_up(&mut self, who: usize) {
+        for (kind, points) in self.lots_of(who) {
+            for _ in 0..points {
+                self.drop_one(who, kind);
+                self.fact(lapsed(&kind), 1);
             }
         }
     }
 
-    pub(super) fn change(&mut self, who: usize, may: May) -> bool {
-        let holds = self.lines.iter().any(|line| line.who == who && line.count > 0)
-            || self.waiting.iter().flatten().any(|waiting| waiting.line.who == who);
-        if self.may[who] == May::Nothing || (may == May::Nothing && holds) {
-            return false;
+    pub(super) fn is_open(&self, who: usize) -> bool {
+        self.state[who] == HolderState::Open
+    }
+
+    pub(super) fn receives(&self, who: usize) -> bool {
+        matches!(self.state[who], HolderState::Open | HolderState::Frozen)
+    }
+
+    pub(super) fn spent_today(&self, who: usize) -> i64 {
+        let own = self.spent.iter().filter(|(owner, day, _)| *owner == who && *day == self.today);
+        own.map(|(.., points)| points).sum()
+    }
+
+    /// Whether the limits of a way to pay allow this.
+    pub(super) fn within(&self, who: usize, points: i64, (once, day): (i64, i64)) -> bool {
+        points <= once && self.spent_today(who) + points <= day
+    }
+
+    pub(super) fn took(&mut self, shop: MerchantId, what: Taken, points: i64) {
+        let day = self.today;
+        self.takings.push(Taking { shop, day, what, points, in_run: false });
+    }
+
+    /// Out of which book a shop gives back what it took on a day.
+    pub(super) fn gives_from(&self, shop: MerchantId, day: BusinessDate) -> Account {
+        if self.closed.get(&shop).is_some_and(|through| day <= *through) {
+            Account::MerchantClaim(shop)
+        } else {
+            Account::Merchant(shop)
         }
-        self.may[who] = may;
-        true
+    }
+
+    /// Points come back from a shop that took them on a day.
+    pub(super) fn shop_gives(
+        &mut self,
+        who: usize,
+        kinds: impl IntoIterator<Item = Kind>,
+        (shop, day, what): (MerchantId, BusinessDate, Taken),
+    ) {
+        let from = self.gives_from(shop, day);
+        let points = self.back(who, kinds, from);
+        self.gave(shop, day, what, points);
+    }
+
+    pub(super) fn gave(&mut self, shop: MerchantId, day: BusinessDate, what: Taken, points: i64) {
+        if self.gives_from(shop, day) == Account::Merchant(shop) && points > 0 {
+            self.takings.push(Taking { shop, day, what, points: -points, in_run: false });
+        }
+    }
+
+    pub(super) fn same_person(&self, one: usize, other: usize) -> bool {
+        self.person[one] == self.person[other]
     }
 
     /// Everything that was put in is somewhere.
     pub(super) fn adds_up(&self) -> bool {
-        let held: u64 = self.lines.iter().map(|line| line.count).sum();
-        let out = self.shop + self.unassigned + self.lapsed[0] + self.lapsed[1] + self.unclaimed;
-        held + out == self.granted + self.claimed
+        let books: i64 = self.facts.iter().map(|(_, credit)| credit).sum();
+        books + i64::try_from(self.points.len()).unwrap() == 0
     }
+}
+
+/// Where a point goes that lapses.
+pub(super) const fn lapsed(kind: &Kind) -> Account {
+    Account::Lapsed(match kind.birth.0 {
+        Birth::Administrative => LapsedKind::Administrative,
+        Birth::Reward => LapsedKind::Reward,
+        Birth::Converted => LapsedKind::Converted,
+    })
 }

@@ -397,9 +397,12 @@ fn what_comes_back_to_a_closed_account_is_unclaimed() {
     let hold = desk.hold(CHOICE, resident, 300, "2026-12-01").unwrap();
     let actor = Actor::Officer(OFFICER);
     let change = AccountStateChange { account: resident, state: HolderState::Closed, actor };
-    desk.submit(Command::SetAccountState(Nothing {}, change)).unwrap();
-    desk.release(CHOICE, hold).unwrap();
-    assert_eq!(desk.book(Account::Unclaimed), 300);
+    let close = Command::SetAccountState(Nothing {}, change);
+    assert_eq!(desk.submit(close.clone()), Err(Refusal::PointsWait { points: p(300) }));
+    desk.capture(CHOICE, hold, 300).unwrap();
+    desk.submit(close).unwrap();
+    desk.refund_capture(CHOICE, hold, 100).unwrap();
+    assert_eq!(desk.book(Account::Unclaimed), 100);
 }
 
 #[test]

@@ -1,276 +1,27 @@
-//! Random days of a town, against a model that shares no code with the ledger.
+//! Random days of a town against the model, and what holds of every journal.
 
-use alloc::{string::ToString, vec, vec::Vec};
-use proptest::prelude::*;
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::cell::RefCell;
+use proptest::{prelude::*, test_runner::TestRunner};
+extern crate std;
+use std::{env, println};
 
 use super::{
+    days::{BEGIN, Both, step},
     desk::*,
-    model::{self, Kind, May, Model},
 };
 use crate::{
-    account::{Account, HolderState, LapsedKind},
     codec,
-    command::{AccountStateChange, Actor, Command, DayTurn, Nothing, Sweep},
-    date::BusinessDate,
+    command::Command,
     entry::{Entry, StoredEntry},
-    id::{AccountId, ConversionId, LinkId, PaymentId},
-    key::{JobKind, OperationKey},
-    ledger::Ledger,
-    lot::{Birth, Grace, Origin},
-    points::Points,
-    programme::ExpiryRule,
-    terms::{Limit, TownTerms},
 };
 
-const ACCOUNTS: usize = 3;
-const BEGIN: &str = "2027-03-15";
-
-/// One thing that happens. Numbers name accounts, payments and conversions, round and round.
-#[derive(Debug, Clone)]
-enum Step {
-    Grant {
-        who: usize,
-        activity: u8,
-        points: u32,
-    },
-    Pay {
-        who: usize,
-        points: u32,
-    },
-    Void {
-        sale: usize,
-    },
-    Refund {
-        sale: usize,
-        points: u32,
-    },
-    Convert {
-        who: usize,
-        hundreds: u64,
-        odd: u64,
-    },
-    Pick {
-        conversion: usize,
-    },
-    Days(u32),
-    Lapse,
-    Sweep,
-    Change {
-        who: usize,
-        state: HolderState,
-    },
-    /// Something that was sent before, again.
-    Again {
-        delivery: usize,
-    },
-    /// The state's hash is asked for, and nothing else.
-    Hash,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let who = 0..ACCOUNTS;
-    let any = 0..64_usize;
-    let state = prop_oneof![
-        6 => Just(HolderState::Open),
-        2 => Just(HolderState::Frozen),
-        1 => Just(HolderState::Closed),
-        1 => Just(HolderState::Deceased),
-    ];
-    prop_oneof![
-        6 => (who.clone(), 0..12_u8, 0..400_u32)
-            .prop_map(|(who, activity, points)| Step::Grant { who, activity, points }),
-        8 => (who.clone(), 0..350_u32).prop_map(|(who, points)| Step::Pay { who, points }),
-        2 => any.clone().prop_map(|sale| Step::Void { sale }),
-        5 => (any.clone(), 0..200_u32).prop_map(|(sale, points)| Step::Refund { sale, points }),
-        4 => (who.clone(), 0..12_u64, prop_oneof![9 => Just(0_u64), 1 => Just(50)])
-            .prop_map(|(who, hundreds, odd)| Step::Convert { who, hundreds, odd }),
-        4 => any.clone().prop_map(|conversion| Step::Pick { conversion }),
-        4 => prop_oneof![5 => 1..6_u32, 1 => 10..60_u32].prop_map(Step::Days),
-        2 => Just(Step::Lapse),
-        2 => Just(Step::Sweep),
-        2 => (who, state).prop_map(|(who, state)| Step::Change { who, state }),
-        3 => any.prop_map(|delivery| Step::Again { delivery }),
-        1 => Just(Step::Hash),
-    ]
-}
-
-/// The ledger and the model, side by side.
-struct Both {
-    desk: Desk,
-    model: Model,
-    accounts: Vec<AccountId>,
-    links: Vec<LinkId>,
-    sales: Vec<PaymentId>,
-    conversions: Vec<ConversionId>,
-}
-
-impl Both {
-    fn new() -> Self {
-        let mut desk = Desk::new("102016", BEGIN);
-        desk.programme(|programme| programme.expiry = ExpiryRule::Days(model::LIFE));
-        let limit = |points: u64| Points::new(points).unwrap();
-        let card = Limit { payment: limit(model::AT_ONCE), day: limit(model::A_DAY) };
-        let terms = TownTerms {
-            conversion_expiry: ExpiryRule::FiscalYearEnd(0),
-            card,
-            ..TownTerms::DEFAULT
-        };
-        desk.fact(Command::SetTerms(terms, by_officer()));
-        let accounts: Vec<AccountId> = (0..ACCOUNTS).map(|_| desk.resident()).collect();
-        let links = accounts.iter().map(|account| desk.link(*account)).collect();
-        let model = Model::new(ACCOUNTS, day(BEGIN).day_number());
-        Self { desk, model, accounts, links, sales: Vec::new(), conversions: Vec::new() }
-    }
-
-    fn take(&mut self, step: &Step) {
-        match step {
-            Step::Grant { who, activity, points } => {
-                let told = self.model.grant(*who, *activity, u64::from(*points));
-                let done = self.desk.grant(self.accounts[*who], *points, &activity.to_string());
-                assert_eq!(done.is_ok(), told, "{step:?}: {done:?}");
-            }
-            Step::Pay { who, points } => {
-                let told = self.model.pay(*who, u64::from(*points));
-                let key = self.desk.key();
-                let command = self.desk.payment(key, self.accounts[*who], *points);
-                let done = self.desk.keyed(Some(OperationKey::Client(key)), command);
-                assert_eq!(done.is_ok(), told, "{step:?}: {done:?}");
-                self.sales.push(key.payment());
-            }
-            Step::Void { sale } => self.void(*sale),
-            Step::Refund { sale, points } => {
-                let Some(at) = sale.checked_rem(self.sales.len()) else { return };
-                let told = self.model.refund(at, u64::from(*points));
-                let done = self.desk.refund(self.sales[at], *points);
-                assert_eq!(done.is_ok(), told, "{step:?}: {done:?}");
-            }
-            Step::Convert { who, hundreds, odd } => self.convert(*who, hundreds * 100 + odd),
-            Step::Pick { conversion } => {
-                let Some(at) = conversion.checked_rem(self.conversions.len()) else { return };
-                let told = self.model.pick(at);
-                let id = self.conversions[at];
-                let owner = self.desk.ledger.conversion(&id).map(|waiting| waiting.account);
-                let done = self.desk.pick(owner.unwrap_or(self.accounts[0]), id);
-                assert_eq!(done.is_ok(), told, "{step:?}: {done:?}");
-            }
-            Step::Days(days) => {
-                let date = self.desk.ledger.day().plus_days(*days);
-                self.desk.until(date);
-                self.model.today = date.day_number();
-            }
-            Step::Lapse => {
-                self.desk.sweep();
-                self.model.lapse();
-            }
-            Step::Sweep => self.sweep(),
-            Step::Change { who, state } => {
-                let may = match state {
-                    HolderState::Open => May::Everything,
-                    HolderState::Frozen => May::Receive,
-                    HolderState::Closed => May::Nothing,
-                    HolderState::Deceased => May::TakeBack,
-                };
-                let told = self.model.change(*who, may);
-                let actor = Actor::Officer(OFFICER);
-                let change =
-                    AccountStateChange { account: self.accounts[*who], state: *state, actor };
-                let done = self.desk.submit(Command::SetAccountState(Nothing {}, change));
-                assert_eq!(done.is_ok(), told, "{step:?}: {done:?}");
-            }
-            Step::Again { delivery } => self.again(*delivery),
-            Step::Hash => {
-                self.desk.ledger.hash();
-            }
-        }
-    }
-
-    fn void(&mut self, sale: usize) {
-        let Some(at) = sale.checked_rem(self.sales.len()) else { return };
-        let told = self.model.void(at);
-        let done = self.desk.void(self.sales[at]);
-        assert_eq!(done.is_ok(), told, "void {at}: {done:?}");
-    }
-
-    fn convert(&mut self, who: usize, amount: u64) {
-        let today = self.desk.ledger.day();
-        let (year, month, _) = today.civil();
-        let expiry = today.fiscal_year().last_day().day_number();
-        let told = self.model.convert(who, amount, year * 12 + month, expiry);
-        let statement = self.desk.statement(self.links[who], amount);
-        self.conversions.push(crate::ledger::conversion_id(&statement));
-        let done = self.desk.send_conversion(statement);
-        assert_eq!(done.is_ok(), told, "convert {amount}: {done:?}");
-    }
-
-    fn sweep(&mut self) {
-        let date = self.desk.ledger.day();
-        for conversion in self.desk.ledger.overdue_conversions(100) {
-            let key = OperationKey::Job { kind: JobKind::Sweep, date };
-            let command = Command::SweepUnassigned(DayTurn { date }, Sweep { conversion });
-            self.desk.keyed(Some(key), command).unwrap();
-        }
-        self.model.sweep();
-    }
-
-    /// A stored command comes again, byte for byte: no entry, no change.
-    fn again(&mut self, delivery: usize) {
-        let Some(at) = delivery.checked_rem(self.desk.journal.len()) else { return };
-        let entry = Entry::parse(&self.desk.journal[at]).unwrap();
-        let Some(OperationKey::Client(_) | OperationKey::Company { .. }) = &entry.submission.key
-        else {
-            return;
-        };
-        let (before, length) = (self.desk.ledger.clone(), self.desk.journal.len());
-        let _ = self.desk.keyed(entry.submission.key.clone(), entry.submission.command);
-        assert_eq!(self.desk.journal.len(), length, "a repetition makes no entry");
-        assert!(self.desk.ledger == before);
-    }
-
-    fn compare(&self) {
-        assert!(self.model.adds_up(), "the model itself");
-        assert!(self.desk.ledger.trial().balances());
-        for (who, account) in self.accounts.iter().enumerate() {
-            let lots = self.desk.ledger.holder(account).unwrap().lots.iter().collect::<Vec<_>>();
-            assert!(lots.windows(2).all(|pair| pair[0].terms < pair[1].terms), "sorted");
-            assert!(lots.iter().all(|lot| !lot.points.is_zero()));
-            let held: Vec<_> = lots
-                .iter()
-                .map(|lot| {
-                    let kind = match lot.terms.origin {
-                        Origin::Here(Birth::Administrative(_)) => Kind::Granted,
-                        Origin::Here(Birth::Converted(_)) => Kind::Converted,
-                        Origin::Here(Birth::Reward(_)) | Origin::Moved { .. } => unreachable!(),
-                    };
-                    let (expires, earned) =
-                        (lot.terms.expires.day_number(), lot.terms.earned.day_number());
-                    (expires, kind, earned, lot.terms.grace == Grace::Used, lot.points.get())
-                })
-                .collect();
-            assert_eq!(held, self.model.lots_of(who));
-        }
-        let book = |account| self.desk.book(account);
-        let books = [
-            book(Account::Programme(PROGRAMME)),
-            book(Account::Partner(jal())),
-            book(Account::Unassigned(jal())),
-            book(Account::Merchant(SHOP)),
-            book(Account::Lapsed(LapsedKind::Administrative)),
-            book(Account::Lapsed(LapsedKind::Converted)),
-            book(Account::Unclaimed),
-        ];
-        let model = &self.model;
-        let told = [
-            model.granted,
-            model.claimed,
-            model.unassigned,
-            model.shop,
-            model.lapsed[0],
-            model.lapsed[1],
-            model.unclaimed,
-        ];
-        assert_eq!(books, told);
-    }
-}
+/// What the long form runs at least, in operations.
+const LONG: u64 = 1_000_000;
+/// Towns of the long form: each has about 300 operations.
+const LONG_TOWNS: u32 = 4_000;
+/// Steps of one town at most.
+const STEPS: usize = 600;
 
 /// Few in the normal run; the environment's `PROPTEST_CASES` asks for more.
 pub(super) fn cases(few: u32) -> ProptestConfig {
@@ -280,18 +31,63 @@ pub(super) fn cases(few: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..usual }
 }
 
-proptest! {
-    #![proptest_config(cases(64))]
+/// How often each kind of command was asked for, and how often it was done.
+type Tally = BTreeMap<u16, (u64, u64)>;
 
-    #[test]
-    fn the_ledger_does_what_the_model_says(steps in prop::collection::vec(step(), 1..80)) {
+fn operations(tally: &Tally) -> u64 {
+    tally.values().map(|(asked, _)| asked).sum()
+}
+
+#[expect(clippy::print_stdout, reason = "the count is what the long form is run for")]
+fn report(tally: &Tally) {
+    println!("{} operations of {} kinds", operations(tally), tally.len());
+    for (kind, name) in Command::KINDS {
+        let (asked, done) = tally.get(kind).copied().unwrap_or_default();
+        println!("{kind:>4} {name:<20} {asked:>8} asked {done:>8} done");
+    }
+}
+
+/// `JICHI_LONG=yes` runs a million operations at least, and then every kind of command has to be
+/// among those that were done, but for the one that opens a log.
+#[test]
+fn the_ledger_does_what_the_model_says() {
+    let long = env::var("JICHI_LONG").is_ok_and(|long| long == "yes");
+    let sums = RefCell::new(Tally::new());
+    let steps = prop::collection::vec(step(), 1..=STEPS);
+    let town = |steps: Vec<_>| {
         let mut both = Both::new();
         for step in &steps {
             both.take(step);
-            both.compare();
+            both.compare(step);
         }
-        both.desk.replays();
+        both.pair.a.replays();
+        for (kind, (asked, done)) in &both.pair.a.tally {
+            let mut sums = sums.borrow_mut();
+            let sum = sums.entry(*kind).or_default();
+            *sum = (sum.0 + asked, sum.1 + done);
+        }
+        Ok(())
+    };
+    let usual = cases(8);
+    let towns = if long { LONG_TOWNS } else { usual.cases.min(100) };
+    let mut runner = TestRunner::new(ProptestConfig { cases: towns, ..usual });
+    if let Err(failed) = runner.run(&steps, town) {
+        panic!("{failed}");
     }
+    report(&sums.borrow());
+    if long {
+        let never = |(kind, name): &(u16, &'static str)| {
+            let done = sums.borrow().get(kind).map_or(0, |(_, done)| *done);
+            (done == 0).then_some(*name)
+        };
+        let never: Vec<_> = Command::KINDS.iter().filter_map(never).collect();
+        assert_eq!(never, ["OpenTown"], "never done");
+        assert!(operations(&sums.borrow()) >= LONG);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
 
     #[test]
     fn the_state_hash_does_not_depend_on_when_it_was_asked(
@@ -300,10 +96,10 @@ proptest! {
         let (mut often, mut once) = (Both::new(), Both::new());
         for step in &steps {
             often.take(step);
-            often.desk.ledger.hash();
+            often.pair.a.ledger.hash();
             once.take(step);
         }
-        prop_assert_eq!(often.desk.ledger.hash(), once.desk.ledger.hash());
+        prop_assert_eq!(often.pair.a.ledger.hash(), once.pair.a.ledger.hash());
     }
 
     #[test]
@@ -316,7 +112,7 @@ proptest! {
             both.take(step);
         }
         for (entry, place, with) in flips {
-            let mut bytes = entry.get(&both.desk.journal).clone();
+            let mut bytes = entry.get(&both.pair.a.journal).clone();
             let at = place.index(bytes.len());
             bytes[at] ^= with;
             if let Ok(stored) = codec::decode::<StoredEntry>(&bytes) {
@@ -336,11 +132,4 @@ proptest! {
             prop_assert!(Entry::parse(&[bytes.as_slice(), &[more]].concat()).is_err());
         }
     }
-}
-
-#[test]
-fn a_day_is_the_number_that_the_model_counts_with() {
-    let begin: BusinessDate = day(BEGIN);
-    assert_eq!(begin.plus_days(16), day("2027-03-31"));
-    let _: &Ledger = &Desk::bare("102016", BEGIN).ledger;
 }

@@ -52,7 +52,7 @@ impl Desk {
         (desk, account)
     }
 
-    fn order(
+    pub(super) fn order(
         &mut self,
         account: AccountId,
         units: &[u32],
@@ -69,7 +69,7 @@ impl Desk {
         self.order(account, units, (DESK, Actor::Officer(OFFICER), None)).unwrap()
     }
 
-    fn printed(&self, number: TicketNumber) -> SignedTicket {
+    pub(super) fn printed(&self, number: TicketNumber) -> SignedTicket {
         let ticket = self.ledger.ticket(&number).unwrap();
         let face = TicketFace {
             town: self.town,
@@ -80,7 +80,7 @@ impl Desk {
         SignedTicket::sign(face, &self.channel_key)
     }
 
-    fn scan_at(
+    pub(super) fn scan_at(
         &mut self,
         (merchant, terminal): (MerchantId, TerminalId),
         ticket: SignedTicket,
@@ -97,7 +97,7 @@ impl Desk {
         self.scan_at((SHOP, TILL), ticket)
     }
 
-    fn bundle(
+    pub(super) fn bundle(
         &mut self,
         merchant: MerchantId,
         tickets: &[TicketNumber],
@@ -110,7 +110,7 @@ impl Desk {
         Ok(self.ledger.ticket_receipt(&receipt).unwrap().clone())
     }
 
-    fn decide_double(
+    pub(super) fn decide_double(
         &mut self,
         ticket: TicketNumber,
         nth: u32,
@@ -120,7 +120,7 @@ impl Desk {
         self.submit(Command::DecideTicketDouble(decision, by_officer()))
     }
 
-    fn void_tickets(
+    pub(super) fn void_tickets(
         &mut self,
         tickets: &[TicketNumber],
         cause: VoidCause,

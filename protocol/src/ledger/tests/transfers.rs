@@ -201,7 +201,7 @@ fn converted_points_picked_for_another_town_become_base_town_points_on_refusal()
 }
 
 #[test]
-fn points_that_come_back_to_a_closed_account_are_unclaimed() {
+fn an_account_does_not_end_while_its_points_are_on_the_way() {
     let mut pair = with_points(BEGIN, 600);
     let offer = pair.offer(1, 600).unwrap();
     let change = |account| {
@@ -209,11 +209,12 @@ fn points_that_come_back_to_a_closed_account_are_unclaimed() {
         Command::SetAccountState(Nothing {}, AccountStateChange { account, state, actor })
     };
     let (at_a, at_b) = (change(pair.at_a), change(pair.at_b));
-    pair.a.submit(at_a).unwrap();
+    let waits = pair.a.submit(at_a);
+    assert_eq!(waits, Err(Refusal::PointsWait { points: Points::from_u32(600) }));
     pair.b.submit(at_b).unwrap();
     let refuse = pair.b.receive(&offer).unwrap().unwrap();
     pair.a.receive(&refuse).unwrap();
-    assert_eq!(pair.a.book(Account::Unclaimed), 600);
+    assert_eq!(pair.a.spendable(&pair.at_a), 600);
     assert_eq!(pair.a.book(Account::Transit(pair.b.town)), 0);
     pair.sound();
 }
