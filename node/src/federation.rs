@@ -1,8 +1,10 @@
 //! A node among others: the directory, the way to the peers, what comes in and goes out.
 
+pub mod arriving;
 mod courier;
 mod directory;
 mod inbound;
+pub mod post;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -123,8 +125,10 @@ pub async fn start(
             tasks.spawn(watch.run(noted, findings, stop.clone()));
             (desk.witness, desk.notes) = (Some(witness), Some(notes));
         }
-        None => tracing::warn!("no witness.key: this node is no witness of other logs; run `init` \
-            again, and have the key named in the directory"),
+        None => tracing::warn!(
+            "no witness.key: this node is no witness of other logs; run `init` \
+            again, and have the key named in the directory"
+        ),
     }
     let witness = desk.witness.clone();
     tasks.spawn(desk.serve(inbound));

@@ -48,6 +48,8 @@ pub struct Books {
     pub companies: BTreeMap<String, CompanyId>,
     /// What areas note for their own later steps.
     pub notes: BTreeMap<String, String>,
+    /// What was last asked to be given back.
+    pub asked_back: Points,
     /// The last entry that was made.
     pub last: Option<Entry>,
     /// Signs for every terminal and company.
@@ -86,6 +88,7 @@ impl Books {
             payments: BTreeMap::new(),
             companies: BTreeMap::new(),
             notes: BTreeMap::new(),
+            asked_back: Points::ZERO,
             last: None,
             key,
             channel_key,
@@ -111,9 +114,18 @@ impl Books {
     /// # Errors
     /// When the day lies behind.
     pub fn pass_to(&mut self, day: BusinessDate) -> anyhow::Result<()> {
+        self.pass_to_minute(day, 10 * 60)
+    }
+
+    /// The same, to so many minutes behind a day's midnight.
+    ///
+    /// # Errors
+    /// When the day lies behind.
+    pub fn pass_to_minute(&mut self, day: BusinessDate, minutes: u32) -> anyhow::Result<()> {
         self.settle()?;
         ensure!(day >= self.ledger.day(), "{day} is over");
-        self.time = self.time.max(day.start().later_by_ms(10 * 3_600_000));
+        let behind_midnight = u64::from(minutes).saturating_mul(60_000);
+        self.time = self.time.max(day.start().later_by_ms(behind_midnight));
         if day > self.ledger.day() {
             self.job(
                 JobKind::DayTurn,
@@ -132,6 +144,11 @@ impl Books {
         while self.ledger.lapse_due() {
             let turn = jichi_protocol::command::DayTurn { date };
             self.job(JobKind::Lapse, Command::Lapse(turn, Nothing {}))?;
+        }
+        for conversion in self.ledger.overdue_conversions(1_000) {
+            let turn = jichi_protocol::command::DayTurn { date };
+            let sweep = jichi_protocol::command::Sweep { conversion };
+            self.job(JobKind::Sweep, Command::SweepUnassigned(turn, sweep))?;
         }
         loop {
             let jobs = self.ledger.due_jobs();
@@ -180,8 +197,16 @@ impl Books {
     /// # Errors
     /// When an earlier refusal was not spoken of.
     pub fn ask_keyed(&mut self, key: ClientKey, command: Command) -> anyhow::Result<()> {
+        self.ask_as(OperationKey::Client(key), command)
+    }
+
+    /// Asks under a key of any kind.
+    ///
+    /// # Errors
+    /// When an earlier refusal was not spoken of.
+    pub fn ask_as(&mut self, key: OperationKey, command: Command) -> anyhow::Result<()> {
         self.settle()?;
-        match self.decide(Some(OperationKey::Client(key)), command)? {
+        match self.decide(Some(key), command)? {
             Ok(entry) => self.last = Some(entry),
             Err(refusal) => self.refused = Some(refusal),
         }
@@ -375,6 +400,7 @@ impl Books {
     pub fn refund(&mut self, name: &str, shop: &str, points: u32) -> anyhow::Result<()> {
         let (payment, merchant) = (self.payment(name, shop)?, self.merchant(shop)?);
         let key = self.new_key();
+        self.asked_back = Points::from_u32(points);
         let intent = RefundIntent {
             town: self.ledger.meta().town,
             key,

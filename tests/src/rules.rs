@@ -1,6 +1,8 @@
 //! The sentences of the scenarios under `tests/scenarios`, area by area.
 
 mod foundation;
+mod companies;
+mod till;
 // Programmes and grants.
 mod grants;
 
@@ -35,6 +37,8 @@ use crate::{books::Books, feature::Steps};
 pub fn all() -> Steps<Books> {
     let mut steps = Steps::default();
     foundation::add(&mut steps);
+    companies::add(&mut steps);
+    till::add(&mut steps);
     // Programmes and grants.
     grants::add(&mut steps);
 

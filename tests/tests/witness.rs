@@ -70,8 +70,7 @@ fn cosigned(node: &Node, least: u64, witnesses: &[VerifierKey]) -> anyhow::Resul
 fn grow(node: &Node, entries: u32) -> anyhow::Result<()> {
     let maker = node.officer("maker")?;
     for _ in 0..entries {
-        let body =
-            json!({"class": "resident", "name": "住民", "password": "resident-1", "mykey_id": null});
+        let body = json!({"class": "resident", "name": "住民", "password": "resident-1", "mykey_id": null});
         maker.command("/v1/accounts", &body)?;
     }
     Ok(())
@@ -171,8 +170,11 @@ fn a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other() -> anyhow::R
     // A copy that is behind what was cosigned stops by itself.
     behind.launch()?;
     let ended = behind.wait_until_ended()?;
-    ensure!(!ended.success() && behind.last_messages().contains("more entries of this log"),
-        "{}", behind.last_messages());
+    ensure!(
+        !ended.success() && behind.last_messages().contains("more entries of this log"),
+        "{}",
+        behind.last_messages()
+    );
 
     // A copy that grew while it could ask nobody has another history.
     sagamihara.stop()?;
@@ -252,7 +254,6 @@ fn refused_offer(node: &Node) -> anyhow::Result<String> {
     let session = node.public().post("/v1/sessions", None, &session)?.ok()?;
     let client = node.public().with_token(session["token"].as_str().unwrap_or_default());
     let offer = json!({"town": "102016", "handle": "00".repeat(16), "points": 1});
-    let reply =
-        client.post("/v1/me/transfers", Some(&jichi::client::new_key()?), &offer)?;
+    let reply = client.post("/v1/me/transfers", Some(&jichi::client::new_key()?), &offer)?;
     Ok(reply.code().to_owned())
 }

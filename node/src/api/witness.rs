@@ -35,8 +35,9 @@ async fn add(
 ) -> Result<Response, Problem> {
     let witness = witnessing.witness.ok_or(EdgeProblem::NotFound)?;
     let Ok(request) = AddCheckpoint::parse(&body) else {
-        return Ok((StatusCode::BAD_REQUEST, "not a request of c2sp.org/tlog-witness\n")
-            .into_response());
+        return Ok(
+            (StatusCode::BAD_REQUEST, "not a request of c2sp.org/tlog-witness\n").into_response()
+        );
     };
     let added = tokio::task::spawn_blocking(move || witness.add(&request, None)).await;
     let answer = match added {

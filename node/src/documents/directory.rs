@@ -277,7 +277,13 @@ fn only_keys(doc: &Automerge, at: &ObjId, keys: &[&str], what: &'static str) -> 
 }
 
 /// Every key that must stand there does, and no other one but those that may.
-fn keys_of(doc: &Automerge, at: &ObjId, must: &[&str], may: &[&str], what: &'static str) -> Read<()> {
+fn keys_of(
+    doc: &Automerge,
+    at: &ObjId,
+    must: &[&str],
+    may: &[&str],
+    what: &'static str,
+) -> Read<()> {
     let keys: Vec<String> = doc.keys(at).collect();
     let all = must.iter().all(|key| keys.iter().any(|there| there == key));
     let known = |key: &String| must.contains(&key.as_str()) || may.contains(&key.as_str());

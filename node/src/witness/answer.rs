@@ -1,6 +1,9 @@
 //! Answers to what other towns ask about checkpoints.
 
-use jichi_protocol::log::{tree::TreeSize, witness::{AddCheckpoint, Reason}};
+use jichi_protocol::log::{
+    tree::TreeSize,
+    witness::{AddCheckpoint, Reason},
+};
 
 use super::{
     Answer, Witness,

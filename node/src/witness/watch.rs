@@ -174,13 +174,10 @@ impl Watch {
             return ForkProof::of(older, newer, newer.root, &none)
                 .map_or(Compared::Same, Compared::Fork);
         }
-        let pair = LogPair {
-            older: older.clone().into_signed(),
-            newer: newer.clone().into_signed(),
-        };
+        let pair =
+            LogPair { older: older.clone().into_signed(), newer: newer.clone().into_signed() };
         let request = WitnessRequest::Prove { old: older.size, new: newer.size };
-        let Some(WitnessReply::Proved { root, proof }) =
-            exchange(&self.peer, town, &request).await
+        let Some(WitnessReply::Proved { root, proof }) = exchange(&self.peer, town, &request).await
         else {
             return Compared::NotShown(pair);
         };

@@ -92,8 +92,7 @@ impl ForkProof {
     ) -> Option<Self> {
         let (older_signed, newer_signed) =
             (older.clone().into_signed(), newer.clone().into_signed());
-        let fork =
-            Self { older: older_signed, newer: newer_signed, root, proof: proof.clone() };
+        let fork = Self { older: older_signed, newer: newer_signed, root, proof: proof.clone() };
         fork.contradicts().ok().map(|()| fork)
     }
 
@@ -156,9 +155,9 @@ impl ForkProof {
 
 /// A line of a word and what it says, and the rest.
 fn line<'t>(text: &'t str, word: &'static str) -> Result<(&'t str, &'t str), MalformedFork> {
-    let found = text.split_once('\n').and_then(|(line, rest)| {
-        Some((line.strip_prefix(word)?.strip_prefix(' ')?, rest))
-    });
+    let found = text
+        .split_once('\n')
+        .and_then(|(line, rest)| Some((line.strip_prefix(word)?.strip_prefix(' ')?, rest)));
     found.ok_or(MalformedFork::Line(word))
 }
 

@@ -163,7 +163,11 @@ impl ConsistencyProof {
     /// show it: whoever signed another root for `old` has signed two trees. None if they show
     /// nothing, as always for a power of two, whose own root such a proof leaves out.
     #[must_use]
-    pub fn shown_root(&self, old: TreeSize, (new, new_root): (TreeSize, &Digest)) -> Option<Digest> {
+    pub fn shown_root(
+        &self,
+        old: TreeSize,
+        (new, new_root): (TreeSize, &Digest),
+    ) -> Option<Digest> {
         if old.0 == 0 || old >= new || old.0.is_power_of_two() {
             return None;
         }

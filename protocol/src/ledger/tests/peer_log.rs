@@ -55,16 +55,22 @@ fn a_proved_fork_freezes_the_channel_for_good() {
     pair.a.replays();
 }
 
+/// What freezes the channel until it is shown, and that it is shown.
+pub(super) fn doubt_and_proof(pair: &Pair) -> [LogVerdict; 2] {
+    let leaves: Vec<Digest> = (0..3_u8).map(|n| Digest([n; 32])).collect();
+    let log = LogPair { older: head(pair, &leaves[..2]), newer: head(pair, &leaves) };
+    let proof = ConsistencyProof(vec![leaves[2]]);
+    [LogVerdict::NotShown(log.clone()), LogVerdict::Shown { pair: log, proof }]
+}
+
 #[test]
 fn what_is_not_shown_for_a_day_freezes_until_it_is_shown() {
     let mut pair = Pair::new(BEGIN, |_| {});
-    let leaves: Vec<Digest> = (0..3_u8).map(|n| Digest([n; 32])).collect();
-    let log = LogPair { older: head(&pair, &leaves[..2]), newer: head(&pair, &leaves) };
-    let proof = ConsistencyProof(vec![leaves[2]]);
-    let shown = LogVerdict::Shown { pair: log.clone(), proof };
+    let [doubt, shown] = doubt_and_proof(&pair);
+    let LogVerdict::NotShown(log) = &doubt else { panic!("a doubt") };
     let wrong = LogVerdict::Shown { pair: log.clone(), proof: ConsistencyProof::default() };
     assert_eq!(judge(&mut pair, shown.clone()), Err(Refusal::NotNewer));
-    assert_eq!(judge(&mut pair, LogVerdict::NotShown(log)), Ok(()));
+    assert_eq!(judge(&mut pair, doubt), Ok(()));
     assert_eq!(trouble(&pair), Some(LogTrouble::NotShown));
     assert_eq!(judge(&mut pair, wrong), Err(Refusal::NotWellFormed));
     assert_eq!(judge(&mut pair, shown), Ok(()));

@@ -7,15 +7,19 @@ use proptest::prelude::*;
 use super::{
     desk::*,
     every::{Delivery, base, deliveries, kinds_in},
+    order::{CHOICE, signed_hold},
     properties::cases,
 };
 use crate::{
     account::Account,
-    command::Command,
+    command::{Command, Consent, Reserved},
     entry::Outcome,
     id::AccountId,
+    key::{ClientKey, OperationKey},
     ledger::{Balance, Decided},
     lot::Lots,
+    refusal::Refusal,
+    terms::Method,
 };
 
 type Held = (Vec<(Account, Balance)>, Vec<(AccountId, Lots)>);
@@ -95,4 +99,49 @@ fn every_kind_of_command_is_delivered_and_most_are_done() {
     // Those that need another day, or a hash, or come first are not among them.
     assert!(kinds(&done).len() >= 81, "{:?}", kinds(&done));
     assert!(refused.len() >= 5, "{}", refused.len());
+}
+
+/// What may come before the thing it ends is kept, and ends it in advance; what can only come
+/// behind an answer is refused, and asks nothing of the journal.
+#[test]
+fn an_end_of_the_unknown_is_kept_and_a_use_of_it_is_not() {
+    let (mut desk, resident) = Desk::online("2026-11-24", 500);
+    let mut kept = desk.journal.len();
+    let (payment, hold, charge, redemption) = {
+        let key = desk.key();
+        (key.payment(), key.hold(), key.charge(), key.redemption())
+    };
+    let not_kept = [
+        (desk.refund(payment, 1).map(drop), Refusal::UnknownPayment),
+        (desk.capture(CHOICE, hold, 1).map(drop), Refusal::UnknownHold),
+        (desk.refund_capture(CHOICE, hold, 1).map(drop), Refusal::UnknownHold),
+        (desk.confirm(charge).map(drop), Refusal::UnknownCharge),
+    ];
+    for (done, refusal) in not_kept {
+        assert_eq!(done, Err(refusal));
+        assert!(!refusal.remembered(), "{refusal:?}");
+    }
+    assert_eq!(desk.journal.len(), kept);
+    desk.fact(Command::SetScheme(super::street::both(), by_officer()));
+    kept += 1;
+    desk.void(payment).unwrap();
+    desk.release(CHOICE, hold).unwrap();
+    desk.fail(charge).unwrap();
+    desk.void_redemption(redemption).unwrap();
+    assert_eq!(desk.journal.len(), kept + 4);
+    // What was ended in advance comes late, under the key that was named.
+    let key = ClientKey::new(payment.0).unwrap();
+    let command = desk.payment(key, resident, 100);
+    let late = desk.keyed(Some(OperationKey::Client(key)), command);
+    assert_eq!(late, Err(Refusal::AlreadyVoided));
+    let key = ClientKey::new(hold.0).unwrap();
+    let mut statement = desk.hold_statement(CHOICE, resident, 100, "2026-12-01");
+    statement.key = key;
+    let consent = Consent::Confirmed(Method::Password);
+    let command = Command::Hold(signed_hold(statement), Reserved { account: resident, consent });
+    // A key names one thing for ever, so another thing under it is told so.
+    let late = desk.keyed(Some(OperationKey::Client(key)), command);
+    assert!(matches!(late, Err(Refusal::SameKeyOtherContent { .. })), "{late:?}");
+    assert_eq!(desk.spendable(&resident), 500);
+    desk.replays();
 }
