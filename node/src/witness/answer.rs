@@ -29,7 +29,7 @@ pub async fn answer(
                 Ok(Answer::Refused(refused)) => Some(WitnessReply::Refused {
                     status: refused.reason.status(),
                     last: last_of(refused.reason),
-                    fork: refused.fork.map(|fork| *fork),
+                    fork: refused.fork,
                 }),
                 Err(error) => {
                     tracing::error!(%error, "nothing is cosigned");

@@ -56,7 +56,7 @@ enum Outcome {
     /// Not now; why stands in the log of messages.
     Nothing,
     /// Another copy of this node has written, or this one was restored.
-    NotAlone(Option<ForkProof>),
+    NotAlone(Option<Box<ForkProof>>),
 }
 
 impl Submitter {
@@ -101,7 +101,7 @@ impl Submitter {
                     last.insert(town, size);
                     add_line(cosigned, &checkpoint, &line);
                 }
-                Ok((town, Outcome::NotAlone(fork))) => self.halt(town, fork.as_ref()),
+                Ok((town, Outcome::NotAlone(fork))) => self.halt(town, fork.as_deref()),
                 Ok((_, Outcome::Nothing)) | Err(_) => {}
             }
         }

@@ -57,7 +57,7 @@ pub enum WitnessReply {
         last: Option<TreeSize>,
         /// Shows that the log has two histories.
         #[n(2)]
-        fork: Option<ForkProof>,
+        fork: Option<Box<ForkProof>>,
     },
     /// The last checkpoint that was cosigned; none if none was.
     #[n(2)]

@@ -191,7 +191,7 @@ pub fn judge(
             return of(checkpoint.root, &ConsistencyProof::default());
         }
         let shown = request.proof.shown_root(seen.size, (checkpoint.size, &checkpoint.root));
-        shown.or(own_root.copied()).and_then(|root| of(root, &request.proof))
+        shown.or_else(|| own_root.copied()).and_then(|root| of(root, &request.proof))
     };
     if request.old != last {
         return Err(Refused { reason: Reason::Conflict(last), fork: fork() });
