@@ -55,3 +55,6 @@ impl Post {
         &self.outbox
     }
 }
+
+#[cfg(test)]
+mod tests;

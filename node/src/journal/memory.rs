@@ -123,3 +123,7 @@ fn batch(log: Log, sectors: &[sector::Sector], header: &Header, at: u64) -> Opti
     let entries = parts.entries.into_iter().map(part).collect();
     Some(Batch { first: header.first, entries, checkpoint })
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod tests;

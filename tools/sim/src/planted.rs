@@ -14,6 +14,7 @@ pub(crate) enum Defect {
     OutboxForgottenByCrash,
     DroppedAfterFirstTry,
     RetransmittedAnew,
+    RetriedByWallClock,
     ProofNotAsked,
     NoTombstone,
     TombstoneForgottenByCrash,
@@ -30,7 +31,7 @@ pub(crate) enum Defect {
 }
 
 impl Defect {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::AnswerBeforeSync,
         Self::SyncForgotten,
         Self::RefusalReleasedEarly,
@@ -41,6 +42,7 @@ impl Defect {
         Self::OutboxForgottenByCrash,
         Self::DroppedAfterFirstTry,
         Self::RetransmittedAnew,
+        Self::RetriedByWallClock,
         Self::ProofNotAsked,
         Self::NoTombstone,
         Self::TombstoneForgottenByCrash,
@@ -68,6 +70,7 @@ impl Defect {
             Self::OutboxForgottenByCrash => "outbox forgotten by a crash",
             Self::DroppedAfterFirstTry => "sent once, never again",
             Self::RetransmittedAnew => "retransmitted with fresh bytes",
+            Self::RetriedByWallClock => "retransmissions go by the wall clock",
             Self::ProofNotAsked => "no proof asked of a peer",
             Self::NoTombstone => "no tombstone",
             Self::TombstoneForgottenByCrash => "tombstone forgotten by a crash",
@@ -107,6 +110,7 @@ impl Defect {
             | Self::OutboxForgottenByCrash
             | Self::DroppedAfterFirstTry
             | Self::RetransmittedAnew
+            | Self::RetriedByWallClock
             | Self::ProofNotAsked
             | Self::ClockNotGuarded
             | Self::JournalBeforeVault => false,

@@ -117,6 +117,8 @@ pub(crate) struct Up {
     pub(crate) replies: Vec<(u64, Asker, Vec<u8>)>,
     pub(crate) memory: rule::Memory,
     started: Time,
+    /// By how much a planted defect has retransmissions go wrong with the wall clock.
+    pub(crate) timers_wrong_ms: i64,
     pub(crate) polls: Option<Time>,
 }
 
@@ -234,6 +236,7 @@ impl Town {
             flights: BTreeSet::new(),
             replies: Vec::new(),
             started: now,
+            timers_wrong_ms: 0,
             polls: None,
         };
         if defect != Some(Defect::OutboxForgottenByCrash) || self.life == 0 {
@@ -286,11 +289,11 @@ pub(crate) fn town_of(id: &TownId) -> usize {
 impl Up {
     /// Time since the start, which nobody sets: retransmissions go by it.
     pub(crate) const fn since_start(&self, now: Time) -> Time {
-        Time(now.ms_since(self.started))
+        Time(now.ms_since(self.started).saturating_add_signed(self.timers_wrong_ms))
     }
 
     pub(crate) const fn at(&self, since_start: Time) -> Time {
-        self.started.later_by_ms(since_start.0)
+        self.started.later_by_ms(since_start.0.saturating_sub_signed(self.timers_wrong_ms))
     }
 
     fn collect(&mut self) {

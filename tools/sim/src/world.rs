@@ -120,6 +120,8 @@ pub(crate) struct World {
     cuts: Vec<Cut>,
     /// From here on nothing breaks any more.
     calm: Time,
+    /// By then all has to be quiet.
+    patience: Time,
     pub(crate) wishes: Vec<Wish>,
     flights: u64,
     /// A planted defect lets replies out before what they say is durable.
@@ -146,6 +148,7 @@ impl World {
             planned: 0,
             cuts: Vec::new(),
             calm: now.later_by_ms(end + MINUTE),
+            patience: Time(0),
             wishes: Vec::new(),
             flights: 0,
             early: false,
@@ -154,6 +157,9 @@ impl World {
             transfers: BTreeSet::new(),
             trace: None,
         };
+        // What is late still comes, the longest cut and the longest rest end.
+        let longest = end.saturating_mul(2).saturating_add(world.plan.wire.late_ms_max);
+        world.patience = now.later_by_ms(longest + 3 * DAY);
         for (number, (at, _)) in world.plan.acts.clone().into_iter().enumerate() {
             world.plan_event(at, Event::Act(number));
         }
@@ -187,6 +193,9 @@ impl World {
                 return crate::check::at_the_end(self);
             };
             self.now = at;
+            if self.now > self.patience {
+                return Err("still not quiet, days after faults stopped".to_owned());
+            }
             let town = self.handle(event)?;
             if let Some(town) = town {
                 self.step(town);
@@ -273,6 +282,18 @@ impl World {
 
     fn lives(&self, town: usize, life: u64) -> bool {
         self.towns[town].up.is_some() && self.towns[town].life == life
+    }
+
+    /// The wall clock of a town is wrong by so much from now on.
+    pub(crate) fn set_clock(&mut self, town: usize, wrong_ms: i64) {
+        let by_wall = self.defect == Some(Defect::RetriedByWallClock);
+        let place = &mut self.towns[town];
+        place.wrong_ms = wrong_ms;
+        if let Some(up) = &mut place.up
+            && by_wall
+        {
+            up.timers_wrong_ms = wrong_ms;
+        }
     }
 
     pub(crate) fn is_calm(&self) -> bool {

@@ -73,7 +73,7 @@ impl World {
             }
             Act::Part { from, to, both, ms } => self.part((from, to), both, ms),
             Act::Clock { town, by_ms } => {
-                self.towns[town].wrong_ms = by_ms;
+                self.set_clock(town, by_ms);
                 if !self.towns[town].confirm_planned {
                     self.towns[town].confirm_planned = true;
                     self.plan_event(40 * MINUTE, super::Event::Confirm { town });

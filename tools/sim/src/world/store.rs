@@ -73,8 +73,9 @@ impl World {
     pub(super) fn confirm(&mut self, town: usize) -> Result<(), Violation> {
         self.say(|| format!("the clock of town {town} is put right and confirmed"));
         let now = self.now;
+        self.set_clock(town, 0);
         let place = &mut self.towns[town];
-        (place.wrong_ms, place.confirm_planned) = (0, false);
+        place.confirm_planned = false;
         if let Some(up) = &mut place.up {
             up.confirm_clock(now, now);
         }
