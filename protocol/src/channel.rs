@@ -2,6 +2,7 @@
 //! direction, handled on arrival, and acknowledged without a gap (federation, Envelope).
 
 pub mod delivery;
+pub mod fence;
 pub mod outbox;
 
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -55,6 +56,9 @@ pub struct Channel {
     /// Two messages of the peer that contradict each other: the channel is frozen.
     #[n(10)]
     fork: Option<Fork>,
+    /// What we have of the peer's older generations, if it ever began anew.
+    #[n(20)]
+    fences: Option<Vec<fence::Listed>>,
 }
 
 /// A message's place in the chain.
@@ -117,6 +121,7 @@ impl Channel {
             hashes: BTreeMap::new(),
             beyond: BTreeMap::new(),
             fork: None,
+            fences: None,
         }
     }
 

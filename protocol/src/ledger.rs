@@ -55,6 +55,9 @@ mod payout;
 // Moving in.
 mod import;
 
+// Restore.
+mod restore;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
@@ -71,6 +74,7 @@ pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
 pub use payout::{ChargedDays, NextRun};
 pub use person::Person;
+pub use restore::{Lost, LostStage, Recovering, Recovery, Stage};
 pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
 pub use reward::Reward;
@@ -377,6 +381,7 @@ impl Ledger {
     }
 
     fn plan(&self, time: Time, submission: &Submission) -> Result<Plan, Refusal> {
+        self.open_in_recovery(&submission.command)?;
         if submission.command.needs_two_officers() {
             return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });
         }

@@ -1,0 +1,627 @@
+//! A town that begins anew from a backup: what its peers have of its messages is taken back, the
+//! rest is void, and what lots no longer cover the town bears (architecture, Restore).
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use minicbor::{Decode, Encode};
+
+use super::{Broken, Ledger, Plan};
+use crate::{
+    account::{Account, HolderState, LossCause},
+    channel::{Arrival, Channel, fence::Listed},
+    codec,
+    command::{ByTwo, Command, FenceStep, Restart, Step, Unheard},
+    digest::Digest,
+    entry::Effect,
+    envelope::{Acked, Envelope},
+    id::{ChannelNumber, EntryIndex, Generation, TownId, TransferId},
+    key::JobKind,
+    points::Points,
+    posting::{Posting, Postings},
+    refusal::Refusal,
+    transfer::{
+        Answer, AnswerBody, FenceBody, Incoming, Message, OfferBody, OutgoingStage, RefuseReason,
+        TakeBackBody, WithdrawBody,
+    },
+};
+
+const LOSS: Account = Account::Loss(LossCause::Restore);
+
+/// What restores from backups left to do, or to remember.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Recovery {
+    /// Towns from which not everything is taken back.
+    #[n(0)]
+    pub towns: BTreeMap<TownId, Recovering>,
+    /// Offers that were taken back: whose points they were, the backup does not know.
+    #[n(1)]
+    pub lost: BTreeMap<TransferId, Lost>,
+    /// Offers of other towns whose Accept was taken back: the points are credited when the offer
+    /// comes again.
+    #[n(2)]
+    pub given: BTreeSet<TransferId>,
+}
+
+/// How far the taking back from one town is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Recovering {
+    /// Our last message to it that the journal has.
+    #[n(0)]
+    pub last: Acked,
+    /// How far it is.
+    #[n(1)]
+    pub stage: Stage,
+    /// Two officers named it: local spends do not wait for it.
+    #[n(2)]
+    pub named: bool,
+    /// What is signed again or given up once its fence is here.
+    #[n(3)]
+    pub steps: Vec<Step>,
+}
+
+/// How far the taking back is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Stage {
+    /// To be asked.
+    #[n(0)]
+    ToAsk,
+    /// Asked; it has not answered.
+    #[n(1)]
+    Asked,
+    /// Its fence is here.
+    #[n(2)]
+    Fenced {
+        /// What it has of our messages.
+        #[n(0)]
+        lists: Vec<Listed>,
+        /// The last one of those that the journal has.
+        #[n(1)]
+        taken: Acked,
+        /// Its message that carried the fence: everything of this generation up to it is to come.
+        #[n(2)]
+        until: Acked,
+    },
+}
+
+/// An offer that was taken back. The town bears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Lost {
+    /// To which town.
+    #[n(0)]
+    pub town: TownId,
+    /// How many.
+    #[n(1)]
+    pub points: Points,
+    /// The hash of the offer's envelope.
+    #[n(2)]
+    pub offer: Digest,
+    /// How far it is.
+    #[n(3)]
+    pub stage: LostStage,
+}
+
+/// How far an offer that was taken back is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LostStage {
+    /// Not answered.
+    #[n(0)]
+    Waiting,
+    /// The other town took it.
+    #[n(1)]
+    Settled,
+    /// The other town refused it.
+    #[n(2)]
+    Returned,
+}
+
+impl Recovering {
+    /// The next of our own messages that the town has and the journal has not; none without its
+    /// fence, or when all are here.
+    #[must_use]
+    pub fn next_own(&self) -> Option<Acked> {
+        let Stage::Fenced { lists, taken, .. } = &self.stage else { return None };
+        lists.iter().find_map(|list| {
+            let after = match list.generation.cmp(&taken.generation) {
+                core::cmp::Ordering::Less => return None,
+                core::cmp::Ordering::Equal => taken.number,
+                core::cmp::Ordering::Greater => ChannelNumber(0),
+            };
+            let number = list.after(after)?;
+            Some(Acked { generation: list.generation, number })
+        })
+    }
+
+    /// Whether messages of the town about money can be handled: its fence and all our own are here.
+    #[must_use]
+    pub fn hears(&self) -> bool {
+        matches!(self.stage, Stage::Fenced { .. }) && self.next_own().is_none()
+    }
+}
+
+impl Ledger {
+    /// What a restore left to do towards a town.
+    #[must_use]
+    pub fn recovering(&self, town: &TownId) -> Option<&Recovering> {
+        self.meta.recovery.as_ref()?.towns.get(town)
+    }
+
+    /// Whether local spends wait for towns that are neither heard nor named.
+    #[must_use]
+    pub fn is_recovering(&self) -> bool {
+        let recovery = self.meta.recovery.as_ref();
+        recovery.is_some_and(|recovery| recovery.towns.values().any(|town| !town.named))
+    }
+
+    /// Refuses everything but taking back, while spends are closed.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "everything else waits")]
+    pub(super) fn open_in_recovery(&self, command: &Command) -> Result<(), Refusal> {
+        let naming =
+            |command: Result<Command, _>| matches!(command, Ok(Command::NameUnheard(..)));
+        let open = match command {
+            _ if !self.is_recovering() => true,
+            Command::TakeDirectory(..)
+            | Command::HandleEnvelope(..)
+            | Command::TurnDay(..)
+            | Command::HashState(..)
+            | Command::Restart(..)
+            | Command::TakeBackOwn(..)
+            | Command::NameUnheard(..)
+            | Command::StepFence(..) => true,
+            Command::Propose(_, proposed) => naming(proposed.command()),
+            Command::DecideProposal(_, decision) => {
+                let proposed = self.proposed.get(&decision.proposal);
+                proposed.is_some_and(|proposed| naming(proposed.command()))
+            }
+            _ => false,
+        };
+        if open { Ok(()) } else { Err(Refusal::Recovering) }
+    }
+
+    pub(super) fn plan_restart(&self, restart: &Restart, by: &ByTwo) -> Result<Plan, Refusal> {
+        if by.maker == by.approver {
+            return Err(Refusal::SameOfficer);
+        }
+        let fits = restart.old == self.meta.generation
+            && restart.new > restart.old
+            && restart.size == self.meta.next;
+        if fits { Ok(Plan::FACT) } else { Err(Refusal::NotWellFormed) }
+    }
+
+    pub(super) fn apply_restart(&mut self, restart: &Restart) {
+        self.meta.generation = restart.new;
+        let towns: Vec<TownId> = self.channels.iter().map(|(town, _)| *town).collect();
+        let mut recovery = self.meta.recovery.take().unwrap_or_default();
+        for town in towns {
+            let Some(channel) = self.channels.get_mut(&town) else { continue };
+            let sent = Acked { generation: restart.old, number: channel.last_sent() };
+            channel.restarted(restart.new);
+            let before = recovery.towns.remove(&town);
+            // A generation in which nothing but the question was said: the fence of the one
+            // before it has not come.
+            let last = match &before {
+                Some(Recovering { last, stage: Stage::ToAsk | Stage::Asked, .. }) => last,
+                Some(Recovering { stage: Stage::Fenced { .. }, .. }) | None => sent,
+            };
+            let steps = before.map(|before| before.steps).unwrap_or_default();
+            let begun = Recovering { last, stage: Stage::ToAsk, named: false, steps };
+            recovery.towns.insert(town, begun);
+        }
+        self.meta.recovery = Some(recovery);
+    }
+
+    pub(super) fn plan_unheard(&self, unheard: &Unheard) -> Result<Plan, Refusal> {
+        let known = |town: &TownId| self.recovering(town).is_some();
+        if !unheard.towns.is_empty() && unheard.towns.iter().all(known) {
+            Ok(Plan::FACT)
+        } else {
+            Err(Refusal::NotWellFormed)
+        }
+    }
+
+    pub(super) fn apply_unheard(&mut self, unheard: &Unheard) {
+        for town in &unheard.towns {
+            if let Some(recovering) = self.recovering_mut(town) {
+                recovering.named = true;
+            }
+        }
+    }
+
+    fn recovering_mut(&mut self, town: &TownId) -> Option<&mut Recovering> {
+        self.meta.recovery.as_mut()?.towns.get_mut(town)
+    }
+
+    /// What is due towards some town.
+    pub(super) fn recovery_due(&self) -> Option<(JobKind, Command)> {
+        let recovery = self.meta.recovery.as_ref()?;
+        let step = recovery.towns.iter().find_map(|(town, recovering)| {
+            let step = match recovering.stage {
+                Stage::ToAsk if self.members.contains(town) => Step::Ask,
+                Stage::ToAsk | Stage::Asked => return None,
+                Stage::Fenced { .. } if recovering.hears() => *recovering.steps.first()?,
+                Stage::Fenced { .. } => return None,
+            };
+            Some(FenceStep { town: *town, step })
+        });
+        let nothing = crate::command::Nothing {};
+        step.map(|step| (JobKind::Recovery, Command::StepFence(step, nothing)))
+    }
+
+    pub(super) fn plan_fence_step(&self, step: &FenceStep) -> Result<Plan, Refusal> {
+        match self.recovery_due() {
+            Some((_, Command::StepFence(due, _))) if due == *step => {}
+            Some(_) | None => return Err(Refusal::NotWellFormed),
+        }
+        let town = step.town;
+        let channel = self.channels.get(&town).ok_or(Refusal::NoAgreement)?;
+        let say = |message: &Message| {
+            let message = self.draft(channel, town, message);
+            Plan { postings: Postings::NONE, message: Some(message) }
+        };
+        match step.step {
+            Step::Ask => {
+                let recovering = self.recovering(&town).ok_or(Refusal::NotWellFormed)?;
+                Ok(say(&Message::TakeBack(TakeBackBody { last: recovering.last })))
+            }
+            Step::AnswerAgain(transfer) => Ok(match self.incoming.get(&transfer) {
+                Some(incoming) => say(&Message::Answer(incoming.answer)),
+                None => Plan::FACT,
+            }),
+            Step::WithdrawAgain(transfer) => Ok(match self.outgoing.get(&transfer) {
+                Some(outgoing) if matches!(outgoing.stage, OutgoingStage::Waiting { .. }) => {
+                    say(&Message::Withdraw(WithdrawBody { transfer, offer: outgoing.number }))
+                }
+                Some(_) | None => Plan::FACT,
+            }),
+            Step::TakeOfferBack(transfer) => {
+                let Some(outgoing) = self.outgoing.get(&transfer) else { return Ok(Plan::FACT) };
+                let OutgoingStage::Waiting { lots, .. } = &outgoing.stage else {
+                    return Ok(Plan::FACT);
+                };
+                let transit = Account::Transit(town);
+                let lots = lots.iter().rev().copied();
+                let postings = Postings::balanced(self.returned(outgoing.account, lots, transit));
+                postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
+            }
+        }
+    }
+
+    pub(super) fn apply_fence_step(
+        &mut self,
+        index: EntryIndex,
+        step: &FenceStep,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
+        let town = step.town;
+        if let Some(sent) = &effect.sent {
+            self.channels.get_mut(&town).ok_or(Broken::Unknown)?.sent(sent, index);
+        }
+        match step.step {
+            Step::Ask => {
+                self.recovering_mut(&town).ok_or(Broken::Unknown)?.stage = Stage::Asked;
+                return Ok(());
+            }
+            Step::AnswerAgain(transfer) => {
+                let answer = self.incoming.get(&transfer).map(|incoming| incoming.answer);
+                if let (Some(sent), Some(answer)) = (&effect.sent, answer) {
+                    self.note_answer(index, town, sent, answer);
+                }
+            }
+            Step::WithdrawAgain(_) => {}
+            Step::TakeOfferBack(transfer) => {
+                if let Some(outgoing) = self.outgoing.get_mut(&transfer)
+                    && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
+                {
+                    let reason = RefuseReason::Fenced;
+                    outgoing.stage = OutgoingStage::Returned { reason, entry: index };
+                }
+            }
+        }
+        let recovering = self.recovering_mut(&town).ok_or(Broken::Unknown)?;
+        recovering.steps.retain(|waiting| *waiting != step.step);
+        self.end_recovery(&town);
+        Ok(())
+    }
+
+    /// What a message is to a restore of either side; none for one that is handled as always.
+    pub(super) fn plan_restoring(
+        &self,
+        envelope: &Envelope,
+        message: &Message,
+        channel: &Channel,
+    ) -> Result<Option<Plan>, Refusal> {
+        let header = envelope.header();
+        if header.recipient != self.meta.town {
+            return Ok(None);
+        }
+        let sender = header.sender;
+        let begins = header.generation > channel.peer_generation();
+        let in_directory = || {
+            let member = self.members.get(&sender);
+            member.is_some_and(|member| member.generation == header.generation)
+        };
+        let recovering = self.recovering(&sender);
+        match message {
+            Message::TakeBack(_) if begins => {
+                if header.number != ChannelNumber(1) || !in_directory() {
+                    return Err(Refusal::NotInDirectory);
+                }
+                let mut after = channel.clone();
+                after.fenced(header.generation);
+                after.received(envelope, self.meta.town);
+                Ok(Some(self.plan_fence(sender, &after)))
+            }
+            Message::Fence(fence) => {
+                let asked = recovering.is_some_and(|town| town.stage == Stage::Asked);
+                if !asked || fence.generation != self.meta.generation {
+                    return Ok(None);
+                }
+                match channel.arrival(envelope, self.meta.town) {
+                    Arrival::New | Arrival::TooFarAhead => Ok(Some(Plan::FACT)),
+                    Arrival::OtherGeneration if begins && in_directory() => Ok(Some(Plan::FACT)),
+                    Arrival::OtherGeneration
+                    | Arrival::Duplicate
+                    | Arrival::Old
+                    | Arrival::Fork(_)
+                    | Arrival::Frozen
+                    | Arrival::NotForUs => Ok(None),
+                }
+            }
+            Message::TakeBack(_) => Ok(None),
+            Message::Offer(_) | Message::Answer(_) | Message::Withdraw(_) => match recovering {
+                Some(town) if !town.hears() => Err(Refusal::Recovering),
+                Some(_) | None => Ok(None),
+            },
+        }
+    }
+
+    /// The list of what this town has of another's older generations.
+    pub(super) fn plan_fence(&self, town: TownId, after: &Channel) -> Plan {
+        let generation = after.peer_generation();
+        let fence = FenceBody { generation, lists: after.fences().to_vec() };
+        let message = self.draft(after, town, &Message::Fence(fence));
+        Plan { postings: Postings::NONE, message: Some(message) }
+    }
+
+    pub(super) fn apply_fence(&mut self, envelope: &Envelope, fence: &FenceBody) {
+        let header = envelope.header();
+        let town = header.sender;
+        let Some(recovering) = self.recovering(&town) else { return };
+        if recovering.stage != Stage::Asked || fence.generation != self.meta.generation {
+            return;
+        }
+        let last = recovering.last;
+        let listed = |number: ChannelNumber| {
+            number == ChannelNumber(0)
+                || fence
+                    .lists
+                    .iter()
+                    .any(|list| list.generation == last.generation && list.holds(number))
+        };
+        let mut steps = recovering.steps.clone();
+        let carried = steps.clone();
+        let mut held: Vec<TransferId> = Vec::new();
+        for (transfer, incoming) in self.incoming.iter().filter(|(_, known)| known.town == town) {
+            let again = Step::AnswerAgain(*transfer);
+            if carried.contains(&again) {
+                continue;
+            }
+            if listed(incoming.number) {
+                held.push(*transfer);
+            } else {
+                steps.push(again);
+            }
+        }
+        let mut offers: Vec<TransferId> = Vec::new();
+        for (transfer, outgoing) in self.outgoing.iter().filter(|(_, known)| known.town == town) {
+            let OutgoingStage::Waiting { withdraw, .. } = &outgoing.stage else { continue };
+            let back = Step::TakeOfferBack(*transfer);
+            if carried.contains(&back) {
+                continue;
+            }
+            if !listed(outgoing.number) {
+                steps.push(back);
+                continue;
+            }
+            offers.push(*transfer);
+            let again = Step::WithdrawAgain(*transfer);
+            if withdraw.is_some() && !carried.contains(&again) {
+                steps.push(again);
+            }
+        }
+        // Their numbers are of a generation that has ended.
+        for transfer in held {
+            if let Some(incoming) = self.incoming.get_mut(&transfer) {
+                self.answers.remove(&(town, incoming.number));
+                incoming.number = ChannelNumber(0);
+            }
+        }
+        for transfer in offers {
+            if let Some(outgoing) = self.outgoing.get_mut(&transfer) {
+                outgoing.number = ChannelNumber(0);
+            }
+        }
+        let until = Acked { generation: header.generation, number: header.number };
+        let lists = fence.lists.clone();
+        if let Some(recovering) = self.recovering_mut(&town) {
+            recovering.steps = steps;
+            recovering.stage = Stage::Fenced { lists, taken: last, until };
+        }
+    }
+
+    /// A message of our own that the backup does not have: what it did is done again, as far as
+    /// the journal can.
+    pub(super) fn plan_taken_back(&self, bytes: &[u8]) -> Result<Plan, Refusal> {
+        let envelope = Envelope::decode(bytes).map_err(|_| Refusal::NotWellFormed)?;
+        let header = envelope.header();
+        let recovering = self.recovering(&header.recipient).ok_or(Refusal::NotWellFormed)?;
+        let place = Acked { generation: header.generation, number: header.number };
+        if header.sender != self.meta.town || recovering.next_own() != Some(place) {
+            return Err(Refusal::NotWellFormed);
+        }
+        match codec::decode::<Message>(envelope.body()) {
+            Ok(Message::Offer(offer)) => {
+                let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
+                let sum = sum.ok_or(Refusal::TooManyPoints)?;
+                let transit = Account::Transit(header.recipient);
+                let postings = Postings::between(LOSS, transit, sum);
+                postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
+            }
+            // What was fenced before and lost then, this version cannot take back: it stays closed.
+            Ok(Message::Fence(_)) => Err(Refusal::Recovering),
+            Ok(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | Err(_) => {
+                Ok(Plan::FACT)
+            }
+        }
+    }
+
+    pub(super) fn apply_taken_back(
+        &mut self,
+        index: EntryIndex,
+        bytes: &[u8],
+    ) -> Result<(), Broken> {
+        let envelope = Envelope::decode(bytes).map_err(|_| Broken::Unknown)?;
+        let header = envelope.header();
+        let town = header.recipient;
+        match codec::decode::<Message>(envelope.body()) {
+            Ok(Message::Offer(offer)) => {
+                let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
+                let points = sum.ok_or(Broken::Balance)?;
+                let stage = LostStage::Waiting;
+                let lost = Lost { town, points, offer: envelope.hash(), stage };
+                self.recovery_mut().lost.insert(offer.transfer, lost);
+            }
+            Ok(Message::Answer(answer)) => self.take_answer_back(index, town, answer),
+            Ok(Message::Withdraw(body)) => {
+                if let Some(outgoing) = self.outgoing.get_mut(&body.transfer)
+                    && let OutgoingStage::Waiting { withdraw, .. } = &mut outgoing.stage
+                {
+                    *withdraw = Some(index);
+                }
+            }
+            Ok(Message::TakeBack(_) | Message::Fence(_)) | Err(_) => {}
+        }
+        let recovering = self.recovering_mut(&town).ok_or(Broken::Unknown)?;
+        if let Stage::Fenced { taken, .. } = &mut recovering.stage {
+            *taken = Acked { generation: header.generation, number: header.number };
+        }
+        self.end_recovery(&town);
+        Ok(())
+    }
+
+    fn take_answer_back(&mut self, index: EntryIndex, town: TownId, answer: AnswerBody) {
+        if self.incoming.contains(&answer.transfer) {
+            // It was signed again after an earlier restore.
+            return;
+        }
+        let number = ChannelNumber(0);
+        let incoming = Incoming { town, answer, number, decided: index };
+        self.incoming.insert(answer.transfer, incoming);
+        if matches!(answer.answer, Answer::Accept { .. }) {
+            self.recovery_mut().given.insert(answer.transfer);
+        }
+    }
+
+    fn recovery_mut(&mut self) -> &mut Recovery {
+        self.meta.recovery.get_or_insert_with(Box::default)
+    }
+
+    /// An offer that was answered before it came: nothing, but if it was accepted and the backup
+    /// lost that, it is credited now.
+    pub(super) fn plan_given_before(&self, envelope: &Envelope, offer: &OfferBody) -> Plan {
+        let waits = self.meta.recovery.as_ref();
+        if !waits.is_some_and(|waits| waits.given.contains(&offer.transfer)) {
+            return Plan::FACT;
+        }
+        let town = envelope.header().sender;
+        let Some(sum) = Points::sum(offer.lots.iter().map(|lot| lot.points)) else {
+            return Plan::FACT;
+        };
+        let account = self.handles.get(&offer.recipient).map(|(_, account)| *account);
+        let taken = account.and_then(|account| {
+            let holder = self.holders.get(&account)?;
+            let postings = self.taken_in(town, account, &offer.lots, sum);
+            let mut after = holder.lots.clone();
+            let mut lots = postings.as_slice().iter().flat_map(|posting| match posting {
+                Posting::Lots { lots, .. } => lots.as_slice(),
+                Posting::Book { .. } => &[],
+            });
+            let fits = holder.state != HolderState::Closed
+                && lots.all(|lot| {
+                    !after.full_for(&lot.terms, self.meta.day)
+                        && after.add(*lot) != crate::lot::Added::TooLarge
+                });
+            fits.then_some(postings)
+        });
+        // An account that the backup does not know, either.
+        let unclaimed = || Postings::between(Account::OwedBy(town), Account::Unclaimed, sum);
+        taken.or_else(unclaimed).map_or(Plan::FACT, Plan::moving)
+    }
+
+    pub(super) fn given(&mut self, transfer: &TransferId) {
+        if let Some(recovery) = &mut self.meta.recovery {
+            recovery.given.remove(transfer);
+        }
+    }
+
+    /// An answer to an offer that the journal does not have: one that was taken back, or a sign
+    /// that the log was cut or restored unnoticed, or that the other town lies.
+    pub(super) fn plan_answer_to_lost(
+        &self,
+        sender: TownId,
+        body: &AnswerBody,
+    ) -> Result<Plan, Refusal> {
+        let lost = self.meta.recovery.as_ref().and_then(|known| known.lost.get(&body.transfer));
+        let lost = lost.ok_or(Refusal::UnknownTransfer)?;
+        if lost.town != sender || body.offer.is_some_and(|hash| hash != lost.offer) {
+            return Err(Refusal::UnknownTransfer);
+        }
+        match lost.stage {
+            LostStage::Waiting => {}
+            LostStage::Settled | LostStage::Returned => return Ok(Plan::FACT),
+        }
+        let transit = Account::Transit(sender);
+        let into = match (body.answer, body.offer) {
+            (Answer::Accept { .. }, None) => return Err(Refusal::UnknownTransfer),
+            (Answer::Accept { .. }, Some(_)) => Account::OwedTo(sender),
+            (Answer::Refuse { .. }, _) => LOSS,
+        };
+        let postings = Postings::between(transit, into, lost.points);
+        postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
+    }
+
+    /// Closes an offer that was taken back; false for any other one.
+    pub(super) fn close_lost(&mut self, body: &AnswerBody) -> bool {
+        let recovery = self.meta.recovery.as_mut();
+        let Some(lost) = recovery.and_then(|known| known.lost.get_mut(&body.transfer)) else {
+            return false;
+        };
+        lost.stage = match body.answer {
+            Answer::Accept { .. } => LostStage::Settled,
+            Answer::Refuse { .. } => LostStage::Returned,
+        };
+        true
+    }
+
+    /// Ends the taking back from a town once nothing of it is left.
+    pub(super) fn end_recovery(&mut self, town: &TownId) {
+        let Some(recovering) = self.recovering(town) else { return };
+        let Stage::Fenced { until, .. } = &recovering.stage else { return };
+        let Some(channel) = self.channels.get(town) else { return };
+        let heard = channel.heard();
+        let all = (heard.generation, heard.number) >= (until.generation, until.number);
+        let done = recovering.hears() && recovering.steps.is_empty() && all;
+        if let (true, Some(recovery)) = (done, &mut self.meta.recovery) {
+            recovery.towns.remove(town);
+        }
+    }
+
+    /// The generation of log and channels.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.meta.generation
+    }
+}
