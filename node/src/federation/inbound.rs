@@ -109,6 +109,7 @@ const fn fault_of(refusal: Refusal) -> DeliveryFault {
         Refusal::ChannelFrozen => DeliveryFault::Frozen,
         Refusal::NoAgreement => DeliveryFault::NoChannel,
         Refusal::NotInDirectory => DeliveryFault::NotInDirectory,
+        Refusal::Recovering => DeliveryFault::TryLater,
         _ => DeliveryFault::DoesNotFit,
     }
 }

@@ -203,7 +203,7 @@ impl Ledger {
             // A generation in which nothing but the question was said: the fence of the one
             // before it has not come.
             let last = match &before {
-                Some(Recovering { last, stage: Stage::ToAsk | Stage::Asked, .. }) => last,
+                Some(Recovering { last, stage: Stage::ToAsk | Stage::Asked, .. }) => *last,
                 Some(Recovering { stage: Stage::Fenced { .. }, .. }) | None => sent,
             };
             let steps = before.map(|before| before.steps).unwrap_or_default();
@@ -575,7 +575,14 @@ impl Ledger {
         body: &AnswerBody,
     ) -> Result<Plan, Refusal> {
         let lost = self.meta.recovery.as_ref().and_then(|known| known.lost.get(&body.transfer));
-        let lost = lost.ok_or(Refusal::UnknownTransfer)?;
+        let Some(lost) = lost else {
+            // A Withdraw that was taken back, of an offer that never came: it moves nothing.
+            let nothing = self.meta.recovery.is_some() && body.offer.is_none();
+            return match body.answer {
+                Answer::Refuse { .. } if nothing => Ok(Plan::FACT),
+                Answer::Refuse { .. } | Answer::Accept { .. } => Err(Refusal::UnknownTransfer),
+            };
+        };
         if lost.town != sender || body.offer.is_some_and(|hash| hash != lost.offer) {
             return Err(Refusal::UnknownTransfer);
         }
@@ -613,7 +620,12 @@ impl Ledger {
         let Some(channel) = self.channels.get(town) else { return };
         let heard = channel.heard();
         let all = (heard.generation, heard.number) >= (until.generation, until.number);
-        let done = recovering.hears() && recovering.steps.is_empty() && all;
+        // If the other town begins anew as well, such an offer may not come: then this stays open.
+        let from = |transfer: &TransferId| {
+            self.incoming.get(transfer).is_some_and(|known| known.town == *town)
+        };
+        let waits = self.meta.recovery.as_ref().is_some_and(|known| known.given.iter().any(from));
+        let done = recovering.hears() && recovering.steps.is_empty() && all && !waits;
         if let (true, Some(recovery)) = (done, &mut self.meta.recovery) {
             recovery.towns.remove(town);
         }

@@ -463,7 +463,9 @@ impl Ledger {
         self.due = waiting.map(|(id, conversion)| (conversion.last_day, *id)).collect();
         let answer =
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
-        self.answers = self.incoming.iter().map(answer).collect();
+        // Number 0 stands for an answer that a fence listed: nobody acknowledges it any more.
+        let numbered = self.incoming.iter().filter(|(_, known)| known.number.0 > 0);
+        self.answers = numbered.map(answer).collect();
         // Derived, by area.
         self.derive_bulk();
         self.derive_voucher_ends();
