@@ -33,6 +33,13 @@ pub mod claim_slip;
 pub mod life;
 pub mod preview;
 
+// People: look-ups, requests, export, sign-in given anew, what waits for a second officer.
+pub mod data_request;
+pub mod export;
+pub mod look_up;
+pub mod mykey;
+pub mod proposal;
+
 // Street cards.
 pub mod charge;
 mod place;
@@ -52,6 +59,7 @@ pub mod order;
 pub mod site;
 
 // Payout.
+pub mod owner;
 pub mod payout;
 
 // Moving in.

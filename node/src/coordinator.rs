@@ -135,3 +135,15 @@ pub(crate) async fn forward(
     }
     Ok(decision)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coordinators_listeners_can_be_made() {
+        for made in [api::routes(), api::health()] {
+            assert!(with_fallbacks(made).has_routes());
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! one write and one sync make it durable, and only then does anything decided on it go out.
 
 pub mod commit;
+pub mod core;
+pub mod restore;
 pub mod start;
 pub mod snapshot;
 pub mod writer;
@@ -85,19 +87,24 @@ pub enum NotTaken {
 /// The engine cannot go on: state in memory may be ahead of the disk. The process aborts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Halted(&'static str);
+pub struct Halted(&'static str);
 
 /// How often somebody looks whether the writer has done something that it does of itself, and how
 /// many times.
 const WRITER_LOOK: Duration = Duration::from_millis(10);
 const WRITER_LOOKS_MAX: u32 = 100;
 
-/// A command on its way to the writer.
+/// A command on its way to the writer. `T` is the way back to who asked.
 #[derive(Debug)]
-struct Work {
-    checked: Checked,
-    answer: oneshot::Sender<Result<Answer, NotTaken>>,
+pub struct Work<T> {
+    /// What is asked; its signatures were checked.
+    pub checked: Checked,
+    /// Whom to answer.
+    pub answer: T,
 }
+
+/// The way back to a caller of [`Engine::submit`].
+type Reply = oneshot::Sender<Result<Answer, NotTaken>>;
 
 /// What became durable: for the index, for the courier, for pages that wait.
 #[derive(Debug, Clone)]
@@ -148,7 +155,7 @@ pub struct Counts {
 #[derive(Debug, Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-    queue: mpsc::SyncSender<Work>,
+    queue: mpsc::SyncSender<Work<Reply>>,
     news: broadcast::Sender<Durable>,
 }
 

@@ -1,8 +1,10 @@
 //! A node among others: the directory, the way to the peers, what comes in and goes out.
 
+pub mod arriving;
 mod courier;
 mod directory;
 mod inbound;
+pub mod post;
 
 use std::sync::Arc;
 

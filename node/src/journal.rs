@@ -2,7 +2,7 @@
 //!
 //! Entries and checkpoints are opaque bytes here. The vault keeps its sealed records the same way.
 
-use jichi_protocol::{digest::Digest, id::EntryIndex};
+use jichi_protocol::id::EntryIndex;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
@@ -13,6 +13,7 @@ use std::{
 
 pub mod damage;
 pub mod frame;
+pub mod memory;
 pub mod reader;
 pub mod sector;
 pub mod segment;
@@ -345,17 +346,7 @@ impl Journal {
 
     fn write(&mut self, kind: Kind, count: u32, body: &[u8]) -> Result<(u32, u64), Halt> {
         let Current { number, ref file, bytes, sector } = self.current;
-        let header = Header {
-            kind,
-            segment: number,
-            frame: self.chain.frame,
-            segment_bytes: bytes,
-            body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
-            first: self.chain.next,
-            count,
-            previous: self.chain.previous,
-            body: Digest::of(&[body]),
-        };
+        let header = Header::continuing(&self.chain, kind, (number, bytes), count, body);
         let (frame, hash) = header.write(self.log, sector, body);
         let offset = sector::offset(sector);
         let end = offset.saturating_add(sector::wide(frame.len()));

@@ -17,6 +17,9 @@ pub mod index;
 pub mod password;
 pub mod person;
 pub mod register;
+pub mod notebook;
+pub mod look_up;
+pub mod data_request;
 pub mod bulk;
 pub mod application;
 pub mod street_card;
@@ -34,6 +37,7 @@ pub mod federation;
 pub mod coordinator;
 pub mod card_system;
 pub mod run;
+pub mod routes;
 pub mod command;
 
 pub mod api;

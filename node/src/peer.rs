@@ -5,6 +5,7 @@ mod codec;
 mod drive;
 mod line;
 mod peers;
+mod share;
 mod swarm;
 
 use std::{io, sync::Arc, time::Duration};

@@ -16,6 +16,8 @@ use jichi_protocol::{
 use minicbor::{Decode, Encode};
 
 use crate::{
+    data_request::DataRequests,
+    look_up::LookUps,
     password::PasswordHash,
     register::Register,
     street_card::StreetCards,
@@ -60,6 +62,8 @@ pub struct People {
     names: Arc<RwLock<BTreeMap<String, AccountId>>>,
     register: Register,
     cards: StreetCards,
+    look_ups: LookUps,
+    requests: DataRequests,
 }
 
 impl People {
@@ -76,7 +80,10 @@ impl People {
         }
         let register = Register::open(vault.clone())?;
         let cards = StreetCards::open(vault.clone())?;
-        Ok(Self { vault, names: Arc::new(RwLock::new(names)), register, cards })
+        let look_ups = LookUps::open(vault.clone())?;
+        let requests = DataRequests::open(vault.clone())?;
+        let names = Arc::new(RwLock::new(names));
+        Ok(Self { vault, names, register, cards, look_ups, requests })
     }
 
     /// Writes a person down, before the entry that opens the account. The same account again
@@ -113,6 +120,25 @@ impl People {
                 Ok(())
             }
         }
+    }
+
+    /// Gives an account another MyKey ID, if it is nobody else's; the old one is revoked.
+    ///
+    /// # Errors
+    /// [`PersonError::Taken`]; [`PersonError::Form`] if nothing is known of the account.
+    pub async fn rename(&self, account: AccountId, mykey: MyKeyName) -> Result<(), PersonError> {
+        let known = read(&self.vault, account)?.ok_or(PersonError::Form)?;
+        let new = PersonRecord { mykey: mykey.text(), name: known.name.clone() };
+        if new == known {
+            return Ok(());
+        }
+        self.name_account(&new.mykey, account)?;
+        let stored = self.vault.put(account, RecordKind::Person, &codec::encode(&new)).await;
+        // Both names lead here until the new one is durable; then the old one leads nowhere.
+        let gone = if stored.is_ok() { known.mykey } else { new.mykey };
+        self.names.write().unwrap_or_else(PoisonError::into_inner).remove(&gone);
+        stored?;
+        Ok(())
     }
 
     /// Sets a new password.
@@ -185,6 +211,18 @@ impl People {
     #[must_use]
     pub const fn cards(&self) -> &StreetCards {
         &self.cards
+    }
+
+    /// Who of the staff looked at whom.
+    #[must_use]
+    pub const fn look_ups(&self) -> &LookUps {
+        &self.look_ups
+    }
+
+    /// Requests under the law on personal data.
+    #[must_use]
+    pub const fn requests(&self) -> &DataRequests {
+        &self.requests
     }
 
     /// Forgets the MyKey IDs of persons whose keys were destroyed.

@@ -218,6 +218,14 @@ impl Register {
         Ok(all.into_iter().find(|known| known.programme == programme))
     }
 
+    /// An account's places on all lists.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub fn places(&self, account: AccountId) -> Result<Vec<Enrolment>, PersonError> {
+        enrolments(&self.vault, account)
+    }
+
     /// The account of a number on a programme's list.
     #[must_use]
     pub fn by_enrolment(&self, programme: ProgrammeId, number: &str) -> Option<AccountId> {

@@ -31,6 +31,7 @@ use crate::{
     password::PasswordPool,
     person::{People, PersonError},
     print::Printer,
+    routes::Listeners,
     session::CookieTransport,
     shred,
     staff::{Staff, StaffFileFault, sign_in::SignIn},
@@ -153,72 +154,24 @@ fn order_desk(settings: &Settings) -> OrderDesk {
 }
 
 /// Binds every listener, then serves all of them until `stop` turns true.
-#[expect(clippy::too_many_lines, reason = "one list of all routes, by listener")]
 async fn serve_town(
     settings: &Settings,
     town: &Town,
     stop: &watch::Receiver<bool>,
 ) -> Result<(), RunError> {
     let listen = &settings.config.listen;
-    let public = page::routes().merge(api::resident::routes()).merge(api::log::public_routes());
-    let staff =
-        api::officer::routes().merge(api::rules::routes()).merge(api::log::auditor_routes());
-    let terminal = api::payment::routes();
-    // Programmes and grants.
-    let public =
-        public.merge(api::code::resident_routes()).merge(api::programme::resident_routes());
-    let staff = staff
-        .merge(api::grant::routes())
-        .merge(api::programme::staff_routes())
-        .merge(api::register::routes())
-        .merge(api::code::staff_routes())
-        .merge(api::measured::routes());
-
-    // Bulk grants, claim slips, group applications.
-    let bulks = Extension(Bulks::start(town.clone(), stop.clone()));
+    let Listeners { public, terminal, staff, metrics } = Listeners::all();
     let applications = Extension(Applications::open(town.people().vault().clone()));
-    let public = public.merge(api::claim_slip::holder_routes().layer(applications.clone()));
-    let staff = staff.merge(api::bulk::routes().layer(applications).layer(bulks));
-
-    // Conversions, payments, life of an account.
-    let public = public.merge(api::life::public_routes());
-    let staff = staff.merge(api::life::staff_routes());
-
-    // Street cards.
-    let public = public.merge(api::charge::holder_routes());
-    let terminal = terminal.merge(api::reward::routes());
-    let staff = staff.merge(api::street::routes()).merge(api::charge::routes());
-
-    // Vouchers.
-    let public = public.merge(api::voucher::public_routes());
-    let terminal = terminal.merge(api::redemption::routes());
-    let staff = staff.merge(api::voucher::routes());
-
-    // Printed tickets.
-    let public = public.merge(api::ticket::resident_routes());
-    let staff = staff.merge(api::ticket::staff_routes());
-    let terminal = terminal.merge(api::ticket::terminal_routes());
-
-    // Orders and pledges.
-    let desk = order_desk(settings);
-    let public = public
-        .merge(api::order::routes())
-        .merge(api::site::routes())
-        .layer(Extension(Arc::new(desk)));
-    let staff = staff.merge(api::site::staff_routes());
-
-    // Payout.
-    let staff = staff.merge(api::payout::routes());
-
-    // Moving in.
-    let (public, staff) =
-        (public.merge(api::import::routes()), staff.merge(api::import::staff_routes()));
+    let bulks = Extension(Bulks::start(town.clone(), stop.clone()));
+    let desk = Extension(Arc::new(order_desk(settings)));
+    let public = public.layer(applications.clone()).layer(desk);
+    let staff = staff.layer(applications).layer(bulks);
     let mut bound = Vec::new();
     let wanted = [
         (Some(listen.public), public, "public"),
         (listen.terminal, terminal, "terminal"),
         (listen.staff, staff, "staff"),
-        (Some(listen.metrics), api::health::routes(), "metrics"),
+        (Some(listen.metrics), metrics, "metrics"),
     ];
     for (address, routes, name) in wanted {
         if let Some(address) = address {

@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::{
     engine::Engine,
     init::NodeKeys,
-    keyfile::{self, KeyFileError},
+    keyfile::{self, KeyFileError, Seed},
     person::People,
     vault::{DestroyError, OpenError, Vault, keyring::KeyringError},
 };
@@ -108,19 +108,31 @@ async fn shred(engine: &Engine, people: &People, keys: &Path) -> Result<(), Shre
     if left.is_empty() {
         return Ok(());
     }
+    destroy(vault, left.clone(), keys).await?;
+    people.forget(&left);
+    tracing::info!(persons = left.len(), "personal data were shredded");
+    Ok(())
+}
+
+/// Destroys keys, under a new wrapping key in the folder.
+async fn destroy(vault: &Vault, left: Vec<AccountId>, keys: &Path) -> Result<(), ShredError> {
+    let seed = next_key(keys)?;
+    // A crash here: the old key opens the vault, and the new one is dropped at the start.
+    vault.destroy_keys(left, SecretBox::new(Box::new(*seed))).await?;
+    // A crash here: the new key opens the vault.
+    retire(keys)?;
+    Ok(())
+}
+
+/// The wrapping key that is to come, durable.
+fn next_key(keys: &Path) -> Result<Seed, ShredError> {
     let next = keys.join(NEXT);
     if next.exists() {
         fs::remove_file(&next)?;
     }
     let seed = keyfile::create(&next)?;
     sync_folder(keys)?;
-    // A crash here: the old key opens the vault, and the new one is dropped at the start.
-    vault.destroy_keys(left.clone(), SecretBox::new(Box::new(*seed))).await?;
-    // A crash here: the new key opens the vault.
-    retire(keys)?;
-    people.forget(&left);
-    tracing::info!(persons = left.len(), "personal data were shredded");
-    Ok(())
+    Ok(seed)
 }
 
 /// The next wrapping key takes the place of the current one, whose bytes are overwritten.
@@ -137,3 +149,6 @@ fn retire(keys: &Path) -> io::Result<()> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests;

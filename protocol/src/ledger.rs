@@ -29,6 +29,7 @@ mod slip;
 // Conversions, payments, life of an account.
 mod issued_code;
 mod correction;
+mod about;
 mod life;
 
 // Street cards.

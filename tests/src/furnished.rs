@@ -103,7 +103,7 @@ impl Furnished {
     pub fn of(program: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut world = World::make(folder.path(), program, &[MAEBASHI]).expect("a world");
-        world.towns.iter().for_each(add_an_officer_with_both_roles);
+        world.towns.iter().for_each(add_more_officers);
         world.towns.iter_mut().try_for_each(Node::start).expect("the town starts");
         let node = world.towns.first().expect("one town");
         let (maker, approver) = (officer(node, "maker"), officer(node, "approver"));
@@ -129,7 +129,7 @@ impl Furnished {
         self.world.towns.first_mut().expect("one town")
     }
 
-    /// An officer: `maker`, `approver`, or `both`.
+    /// An officer: `maker`, `approver`, `both`, or `phone`, who is the help desk.
     #[must_use]
     pub fn officer(&self, login: &str) -> Client {
         officer(self.node(), login)
@@ -196,18 +196,24 @@ fn officer(node: &Node, login: &str) -> Client {
     node.officer(login).expect("an officer signs in")
 }
 
-/// Who may make grants and approve them, though never the own ones.
-fn add_an_officer_with_both_roles(node: &Node) {
-    let hash = password::hash(PasswordOf::Staff, &OFFICER_PASSWORD.to_owned().into());
+/// Who may make grants and approve them, though never the own ones; and the help desk.
+fn add_more_officers(node: &Node) {
     let from = clock::now().date().day_before();
     let period = |role| RolePeriod { role, from, to: BusinessDate::LAST };
-    let officer = Officer {
-        login: "both".parse().expect("a login"),
-        password: hash.expect("a password that may be used"),
-        roles: [Role::GrantMaker, Role::Approver].map(period).to_vec(),
-    };
     let mut staff = Staff::load(&node.data()).expect("the staff list");
-    staff.add(OfficerId(3), officer).expect("a third officer");
+    let more = [
+        ("both", OfficerId(3), vec![Role::GrantMaker, Role::Approver]),
+        ("phone", OfficerId(4), vec![Role::HelpDesk]),
+    ];
+    for (login, number, roles) in more {
+        let hash = password::hash(PasswordOf::Staff, &OFFICER_PASSWORD.to_owned().into());
+        let officer = Officer {
+            login: login.parse().expect("a login"),
+            password: hash.expect("a password that may be used"),
+            roles: roles.into_iter().map(period).collect(),
+        };
+        staff.add(number, officer).expect("one more officer");
+    }
     staff.save(&node.data()).expect("the staff list");
 }
 

@@ -9,6 +9,7 @@ mod bulk;
 
 // Conversions, payments, life of an account.
 mod life;
+mod person;
 
 // Street cards.
 mod street;
@@ -23,6 +24,7 @@ mod tickets;
 mod orders;
 
 // Payout.
+mod owner;
 mod payout;
 
 // Moving in.
@@ -43,6 +45,7 @@ pub fn all() -> Steps<Story> {
 
     // Conversions, payments, life of an account.
     life::add(&mut steps);
+    person::add(&mut steps);
 
     // Street cards.
     street::add(&mut steps);
@@ -58,6 +61,7 @@ pub fn all() -> Steps<Story> {
 
     // Payout.
     payout::add(&mut steps);
+    owner::add(&mut steps);
 
     // Moving in.
     import::add(&mut steps);

@@ -7,8 +7,12 @@
 mod clock_jump;
 #[path = "api/input.rs"]
 mod input;
+#[path = "api/life.rs"]
+mod life;
 #[path = "api/payment.rs"]
 mod payment;
+#[path = "api/person.rs"]
+mod person;
 #[path = "api/proof.rs"]
 mod proof;
 #[path = "api/sign_in.rs"]

@@ -32,6 +32,7 @@ use super::{
     body::{PasswordBody, StrictJson, TextBody},
     caller::{Officer, Resident},
     idempotency::IdempotencyKey,
+    look_up::note_at_desk,
     payment::points,
     problem::{Problem, edge::EdgeProblem},
     resident::invalid,
@@ -39,6 +40,7 @@ use super::{
 };
 use crate::{
     clock,
+    look_up::Looked,
     password::PasswordOf,
     staff::Role,
     throttle::{Try, Wait},
@@ -322,9 +324,10 @@ async fn lots(
     Officer(officer): Officer,
     Path(account): Path<String>,
 ) -> Result<Response, NoEntry> {
-    officer.require(Role::Desk)?;
+    let officer = officer.require(Role::Desk)?;
     let account = account_of(&account)?;
     let held = held(&town, account).await?;
+    note_at_desk(&town, (officer, account), Looked::Lots).await?;
     let lots = held.iter().map(LotView::of).enumerate();
     let lots: Vec<_> = lots.map(|(lot, shown)| NumberedLot { lot, shown }).collect();
     Ok(Json(lots).into_response())

@@ -33,6 +33,7 @@ use super::{
     payment::points,
     problem::{Problem, edge::EdgeProblem},
     resident::invalid,
+    street::one_of,
 };
 use crate::{
     clock,
@@ -50,7 +51,7 @@ pub fn routes() -> Router<Town> {
         .route("/v1/accounts/{account}/state", post(set_state))
         .route("/v1/merchants", post(set_merchant))
         .route("/v1/terminals", post(set_terminal))
-        .route("/v1/proposals", post(propose).get(proposals))
+        .route("/v1/proposals", post(propose).get(super::proposal::waiting))
         .route("/v1/proposals/{id}/decision", post(decide))
         .route("/v1/agreements/seal", post(seal))
         .route("/v1/agreements", post(agree))
@@ -179,7 +180,11 @@ async fn set_state(
     IdempotencyKey(key): IdempotencyKey,
     StrictJson(body): StrictJson<AccountStateBody>,
 ) -> Result<Done<answer::Nothing>, NoEntry> {
-    let officer = officer.require(Role::Desk)?;
+    // The help desk may freeze, and nothing else.
+    let officer = match body.state {
+        StateBody::Frozen => one_of(&officer, &[Role::Desk, Role::HelpDesk])?,
+        StateBody::Open | StateBody::Closed | StateBody::Deceased => officer.require(Role::Desk)?,
+    };
     let account: AccountId = account.parse().map_err(|_| EdgeProblem::NotFound)?;
     let state = match body.state {
         StateBody::Open => HolderState::Open,
@@ -286,36 +291,6 @@ async fn propose(
     let committed = submit(&town, key, Command::ProposeGrant(shared, private)).await?;
     let proposal = key.payment().to_string();
     Ok(Done::over(&committed, ProposalAnswer { proposal }))
-}
-
-#[derive(Serialize)]
-struct ProposalView {
-    proposal: String,
-    programme: u32,
-    account: String,
-    points: u64,
-    maker: u32,
-}
-
-async fn proposals(
-    State(town): State<Town>,
-    Officer(officer): Officer,
-) -> Result<Response, NoEntry> {
-    officer.require(Role::Approver)?;
-    let waiting = answer::read(town.engine(), |ledger| {
-        let view = |(id, proposal): (
-            &jichi_protocol::id::ProposalId,
-            &jichi_protocol::ledger::Proposal,
-        )| ProposalView {
-            proposal: id.to_string(),
-            programme: proposal.shared.programme.0,
-            account: proposal.private.account.to_string(),
-            points: proposal.shared.points.get(),
-            maker: proposal.private.maker.0,
-        };
-        ledger.proposals().map(view).collect::<Vec<_>>()
-    });
-    Ok(Json(waiting.await?).into_response())
 }
 
 #[derive(Deserialize)]

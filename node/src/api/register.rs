@@ -21,11 +21,13 @@ use super::{
     caller::Officer,
     grant::recipient,
     idempotency::IdempotencyKey,
+    look_up::note_at_desk,
     problem::{Problem, edge::EdgeProblem},
     resident::invalid,
 };
 use crate::{
     engine::{Answer, Engine},
+    look_up::Looked,
     person::PersonError,
     register::{EnrolError, Enrolment, Recorded},
     staff::Role,
@@ -151,8 +153,9 @@ async fn recorded(
     Officer(officer): Officer,
     Path(account): Path<String>,
 ) -> Result<Json<RecordedAnswer>, NoEntry> {
-    officer.require(Role::Desk)?;
+    let officer = officer.require(Role::Desk)?;
     let account = known_account(&town, &account).await?;
+    note_at_desk(&town, (officer, account), Looked::Attributes).await?;
     let known = town.people().register().recorded(account).map_err(person_problem)?;
     let today = answer::read(town.engine(), jichi_protocol::ledger::Ledger::day).await?;
     let known = known.as_ref();
@@ -165,7 +168,7 @@ async fn recorded(
     }))
 }
 
-async fn known_account(town: &Town, typed: &str) -> Result<AccountId, NoEntry> {
+pub(super) async fn known_account(town: &Town, typed: &str) -> Result<AccountId, NoEntry> {
     let account: AccountId = typed.parse().map_err(|_| EdgeProblem::NotFound)?;
     let known = answer::read(town.engine(), |ledger| ledger.holder(&account).is_some()).await?;
     if known { Ok(account) } else { Err(Refusal::UnknownAccount.into()) }

@@ -25,6 +25,7 @@ use super::{
     body::{StrictJson, TextBody},
     caller::Officer,
     idempotency::IdempotencyKey,
+    look_up::note_at_desk,
     officer::{by, label},
     payment::points,
     place::{DeskBody, DeskView, ShopView, desks, shops, usable_shops},
@@ -34,6 +35,7 @@ use super::{
 };
 use crate::{
     engine::Committed,
+    look_up::Looked,
     staff::{Role, SignedIn},
     street_card::CardNumber,
     town::Town,
@@ -443,8 +445,9 @@ async fn find(
     Officer(officer): Officer,
     StrictJson(body): StrictJson<CardBody>,
 ) -> Result<Response, NoEntry> {
-    one_of(&officer, &[Role::Desk, Role::HelpDesk])?;
+    let officer = one_of(&officer, &[Role::Desk, Role::HelpDesk])?;
     let (card, account) = body.linked(&town).await?;
+    note_at_desk(&town, (officer, account), Looked::Card).await?;
     let found = answer::read(town.engine(), |ledger| {
         let points = ledger.holder(&account).map(|holder| holder.lots.spendable(ledger.day()));
         let state = ledger.street_card(&card).map(|card| card.state);

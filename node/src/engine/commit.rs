@@ -15,9 +15,10 @@ use jichi_protocol::{digest::Digest, entry::StoredEntry};
 use tokio::sync::broadcast;
 
 use super::{
-    Answer, Committed, Durable, Halted, NotTaken, Shared,
+    Answer, Committed, Durable, Halted, NotTaken, Reply, Shared,
+    core::{Made, Release, Released},
     snapshot::Snapshot,
-    writer::{Batch, Made, Release, Released},
+    writer::Batch,
 };
 use crate::journal::{Journal, damage::AppendError};
 
@@ -130,7 +131,7 @@ impl Committer {
         }
     }
 
-    fn release(&self, releases: Vec<Release>, entries: &[Made]) {
+    fn release(&self, releases: Vec<Release<Reply>>, entries: &[Made]) {
         for Release { what, answer } in releases {
             let answered = match what {
                 Released::Heard => Ok(Answer::Heard),

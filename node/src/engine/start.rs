@@ -10,18 +10,17 @@ use std::{
 use jichi_protocol::{
     codec,
     command::{Command, Nothing, TownOpening},
-    date::Time,
     digest::Digest,
     entry::{Effect, Entry, Outcome, Salt, StoredEntry, Submission},
     id::EntryIndex,
     ledger::Ledger,
     log::{
-        checkpoint::{Checkpoint, MalformedCheckpoint, Origin, SignedCheckpoint},
+        checkpoint::{Checkpoint, MalformedCheckpoint, Origin},
         note::{KeyKind, VerifierKey},
         tree::{Tree, leaf_hash},
     },
     posting::Postings,
-    replay::{Finding, Replay, Signatures},
+    replay::Finding,
     signature::SigningKey,
 };
 use tokio::sync::{broadcast, watch};
@@ -29,6 +28,8 @@ use tokio::sync::{broadcast, watch};
 use super::{
     Engine, Flags, Shared,
     commit::Committer,
+    core::{Core, SystemSalts},
+    restore::{Restored, Restoring},
     snapshot::{self, Snapshot},
     writer::Writer,
 };
@@ -210,6 +211,7 @@ pub fn start(
     let rows = fill_rows(stores, &reader, &restored)?;
     let next = meta.next;
     let clock = ClockGuard::start(Reading::now(), Some(meta.last));
+    let core = Core::over(&restored, keys, journal.frame_bytes_max(), Box::new(SystemSalts));
     let shared = Arc::new(Shared {
         ledger: RwLock::new(restored.ledger),
         durable: watch::Sender::new(next.0),
@@ -224,19 +226,7 @@ pub fn start(
     // One batch is on its way to the disk, and none waits behind it: the next one fills.
     let (out, batches) = mpsc::sync_channel(0);
     let (news, _) = broadcast::channel(NEWS_MAX);
-    let writer = Writer {
-        shared: Arc::clone(&shared),
-        tree: restored.tree,
-        log_key: keys.log,
-        channel_key: keys.channel,
-        clock,
-        batch_bytes_max: journal.frame_bytes_max(),
-        hashed_at: restored.hashed_at,
-        snapshot_at: next,
-        idle_at: None,
-        // Every batch reads it anew.
-        wall: Time(0),
-    };
+    let writer = Writer { shared: Arc::clone(&shared), core, clock };
     let (snapshots, kept) = mpsc::sync_channel(1);
     let committer =
         Committer { shared: Arc::clone(&shared), journal, news: news.clone(), keeper: snapshots };
@@ -257,14 +247,6 @@ fn keep(kept: &mpsc::Receiver<Snapshot>, dir: &Path) {
             tracing::warn!(%error, "no snapshot was written");
         }
     }
-}
-
-/// The state that the journal makes.
-struct Restored {
-    ledger: Ledger,
-    tree: Tree,
-    checkpoint: SignedCheckpoint,
-    hashed_at: EntryIndex,
 }
 
 /// Makes the state again: from the newest snapshot that the journal confirms, else from the
@@ -294,53 +276,16 @@ fn replay(
 ) -> Result<Restored, StartError> {
     let mut said = Said::new();
     let all = reader.next_index();
-    let mut hashed_at = from;
-    let (mut replay, mut tree) = match snapshot {
-        Some((ledger, tree)) => (Some(Replay::resume(ledger)), tree),
-        None => (None, Tree::default()),
+    let mut restoring = match snapshot {
+        Some((ledger, tree)) => Restoring::resume(ledger, tree, from),
+        None => Restoring::begin(),
     };
-    let resumed = replay.is_some();
-    let mut checkpoint = None;
     for frame in reader.frames(from) {
         let frame = frame?;
-        let skipped = from.0.saturating_sub(frame.at.first.0);
-        let mut index = EntryIndex(frame.at.first.0.saturating_add(skipped));
-        for bytes in frame.entries().skip(usize::try_from(skipped).unwrap_or(usize::MAX)) {
-            let fault = |finding| StartError::Entry { index, finding };
-            let entry = match &mut replay {
-                Some(replay) => replay.step(bytes, Signatures::OwnJournal).map_err(fault)?,
-                None => {
-                    let (begun, entry) = Replay::begin(bytes).map_err(fault)?;
-                    replay = Some(begun);
-                    entry
-                }
-            };
-            let hashes = matches!(entry.submission.command, Command::HashState(..));
-            if resumed && index == from && !hashes {
-                // The journal does not say what the state was here.
-                return Err(fault(Finding::NoEntry));
-            }
-            let stored: StoredEntry = codec::decode(bytes)
-                .map_err(|fault| StartError::Entry { index, finding: Finding::Malformed(fault) })?;
-            tree.push(leaf_hash(&stored.leaf()));
-            index = index.next();
-            if hashes {
-                hashed_at = index;
-            }
-        }
-        let signed = SignedCheckpoint::parse(frame.checkpoint())?;
-        if signed.claimed().root != tree.root() || signed.claimed().size != tree.size() {
-            return Err(StartError::OtherRoot(index));
-        }
-        checkpoint = Some(signed);
-        said.say("replaying entries", index.0, all.0);
+        restoring.frame(frame.at.first, frame.entries(), frame.checkpoint())?;
+        said.say("replaying entries", restoring.next().0, all.0);
     }
-    match (replay, checkpoint) {
-        (Some(replay), Some(checkpoint)) => {
-            Ok(Restored { ledger: replay.into_ledger(), tree, checkpoint, hashed_at })
-        }
-        (Some(_) | None, _) => Err(StartError::Empty),
-    }
+    restoring.end()
 }
 
 /// Brings the rows up to the journal's end, and writes them anew where they are missing or make

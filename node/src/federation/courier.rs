@@ -6,11 +6,9 @@ use std::{
 };
 
 use jichi_protocol::{
-    channel::{
-        delivery::{Delivery, DeliveryReply},
-        outbox::Outbox,
-    },
+    channel::delivery::{Delivery, DeliveryReply},
     codec,
+    date::Time,
     directory::Party,
     entry::Outcome,
     envelope::Acked,
@@ -18,6 +16,7 @@ use jichi_protocol::{
 };
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
 
+use super::post::Post;
 use crate::{
     api::answer::receipt,
     clock,
@@ -30,10 +29,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// After so long without a word from a town a person is told, in milliseconds.
 const TELL_AFTER_MS: u64 = 3_600_000;
 
-/// One town's outbox, and the entries that hold the bytes.
-struct Post {
-    outbox: Outbox,
-    entries: BTreeMap<ChannelNumber, EntryIndex>,
+/// What waits for one town, and whether a person was told of it.
+struct Waiting {
+    post: Post,
     told: bool,
 }
 
@@ -47,7 +45,7 @@ struct Sent {
 /// Sends until the node stops.
 pub(super) async fn run(engine: Engine, peer: PeerHandle) {
     let mut news = engine.news();
-    let mut posts: BTreeMap<TownId, Post> = BTreeMap::new();
+    let mut posts: BTreeMap<TownId, Waiting> = BTreeMap::new();
     let mut flights: JoinSet<Sent> = JoinSet::new();
     collect(&engine, &mut posts).await;
     loop {
@@ -74,7 +72,7 @@ pub(super) async fn run(engine: Engine, peer: PeerHandle) {
 }
 
 /// Every message that is not acknowledged, from the ledger.
-async fn collect(engine: &Engine, posts: &mut BTreeMap<TownId, Post>) {
+async fn collect(engine: &Engine, posts: &mut BTreeMap<TownId, Waiting>) {
     let open = engine.read(|ledger| {
         let of = |(town, channel): (&TownId, &jichi_protocol::channel::Channel)| {
             let open: Vec<_> = channel.open().map(|(n, entry)| (*n, *entry)).collect();
@@ -90,45 +88,38 @@ async fn collect(engine: &Engine, posts: &mut BTreeMap<TownId, Post>) {
 }
 
 async fn add(
-    posts: &mut BTreeMap<TownId, Post>,
+    posts: &mut BTreeMap<TownId, Waiting>,
     town: TownId,
     number: ChannelNumber,
     entry: EntryIndex,
     engine: &Engine,
 ) {
-    let post = match posts.entry(town) {
-        Entry::Occupied(post) => post.into_mut(),
+    let waiting = match posts.entry(town) {
+        Entry::Occupied(waiting) => waiting.into_mut(),
         Entry::Vacant(place) => {
             let generation = engine.read(|ledger| ledger.meta().generation).await;
             let Ok(generation) = generation else { return };
-            let outbox = Outbox::new(generation);
-            place.insert(Post { outbox, entries: BTreeMap::new(), told: false })
+            place.insert(Waiting { post: Post::new(generation), told: false })
         }
     };
-    post.outbox.add(number, clock::now());
-    post.entries.insert(number, entry);
+    waiting.post.add(number, entry, now());
 }
 
 /// Puts on the wire whatever is due.
 fn dispatch(
     engine: &Engine,
     peer: &PeerHandle,
-    posts: &mut BTreeMap<TownId, Post>,
+    posts: &mut BTreeMap<TownId, Waiting>,
     flights: &mut JoinSet<Sent>,
 ) {
-    let now = clock::now();
-    for (town, post) in posts {
-        if !post.told
-            && post.outbox.oldest().is_some_and(|since| now.ms_since(since) > TELL_AFTER_MS)
-        {
-            post.told = true;
-            tracing::warn!(%town, waiting = post.outbox.len(), "messages wait for over an hour");
+    let now = now();
+    for (town, Waiting { post, told }) in posts {
+        let oldest = post.outbox().oldest();
+        if !*told && oldest.is_some_and(|since| now.ms_since(since) > TELL_AFTER_MS) {
+            *told = true;
+            tracing::warn!(%town, waiting = post.outbox().len(), "messages wait for over an hour");
         }
-        while let Some(number) = post.outbox.poll_transmit(now, random()) {
-            let Some(entry) = post.entries.get(&number).copied() else {
-                post.outbox.handle_failed(number);
-                break;
-            };
+        while let Some((number, entry)) = post.poll(now, random()) {
             let (engine, peer, town) = (engine.clone(), peer.clone(), *town);
             flights.spawn(async move {
                 let heard = send(&engine, &peer, town, entry).await;
@@ -138,15 +129,14 @@ fn dispatch(
     }
 }
 
-fn note(posts: &mut BTreeMap<TownId, Post>, sent: &Sent) {
-    let Some(post) = posts.get_mut(&sent.town) else { return };
+fn note(posts: &mut BTreeMap<TownId, Waiting>, sent: &Sent) {
+    let Some(Waiting { post, told }) = posts.get_mut(&sent.town) else { return };
     match sent.heard {
         Some(heard) => {
-            post.outbox.handle_heard(sent.number, heard);
-            post.entries = post.entries.split_off(&heard.number.next());
-            post.told = false;
+            post.heard(sent.number, heard);
+            *told = false;
         }
-        None => post.outbox.handle_failed(sent.number),
+        None => post.failed(sent.number),
     }
 }
 
@@ -180,6 +170,12 @@ fn delivery(engine: &Engine, entry: EntryIndex) -> Option<Vec<u8>> {
     let envelope = effect.sent.as_ref()?.encode();
     let proof = receipt(engine, &committed).ok()?.to_string();
     Some(codec::encode(&Delivery { envelope, proof }))
+}
+
+/// Retransmissions go by the clock that nobody sets: by the wall clock, a message that was sent while
+/// it was ahead would not be sent again before it is as late as that.
+fn now() -> Time {
+    Time(u64::try_from(clock::monotonic().0.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Spreads the retransmissions of many towns. Not a secret; without randomness they meet.

@@ -1,27 +1,22 @@
 //! What other nodes send: envelopes of towns, conversions that the coordinator routes.
 
 use jichi_protocol::{
-    channel::delivery::{Delivery, DeliveryFault, DeliveryReply},
+    channel::delivery::{DeliveryFault, DeliveryReply},
     codec,
-    command::{Command, Nothing, Received, SignedConversion},
+    command::{Command, Nothing, SignedConversion},
     decision::{ConversionDecision, ConversionVerdict, SignedDecision, statement_hash},
     directory::Party,
-    entry::{LeafView, Outcome, Submission},
-    envelope::{Acked, Envelope},
+    entry::{Outcome, Submission},
+    envelope::Acked,
     id::TownId,
     intent::ConversionStatement,
     key::OperationKey,
     ledger::conversion_id,
-    log::{
-        checkpoint::Origin,
-        note::{KeyKind, VerifierKey},
-        receipt::Receipt,
-        tree::leaf_hash,
-    },
     refusal::Refusal,
     signature::SigningKey,
 };
 
+use super::arriving::{Arriving, fault_of, log_key_of};
 use crate::{
     api::answer::receipt,
     engine::{Answer, Engine, NotTaken},
@@ -48,46 +43,26 @@ async fn heard(engine: &Engine, sender: TownId) -> Option<Acked> {
 type Fault = (Option<TownId>, DeliveryFault);
 
 async fn take(engine: &Engine, from: Party, bytes: &[u8]) -> Result<TownId, Fault> {
-    let malformed = |_| (None, DeliveryFault::Malformed);
-    let delivery = Delivery::decode(bytes).map_err(malformed)?;
-    let envelope = Envelope::decode(&delivery.envelope).map_err(malformed)?;
-    let header = *envelope.header();
-    if Party::Town(header.sender) != from {
-        return Err((None, DeliveryFault::NotInDirectory));
-    }
-    let sender = Some(header.sender);
+    let arriving = Arriving::parse(from, bytes).map_err(|fault| (None, fault))?;
+    let town = arriving.sender();
+    let sender = Some(town);
     let log_key = engine
-        .read(|ledger| {
-            let member = ledger.member(&header.sender)?;
-            let origin = Origin::of(header.sender, member.generation);
-            let name = origin.key_name().clone();
-            Some(VerifierKey { name, kind: KeyKind::Log, key: member.log_key })
-        })
+        .read(|ledger| log_key_of(ledger, town))
         .await
         .map_err(|_| (sender, DeliveryFault::TryLater))?
         .ok_or((sender, DeliveryFault::NotInDirectory))?;
-    // A lie shows at once: no proof of the sender's entry, no entry here.
-    if !proves(&delivery.proof, &log_key, &envelope) {
-        return Err((sender, DeliveryFault::NoProof));
-    }
-    let key = OperationKey::Channel {
-        peer: header.sender,
-        generation: header.generation,
-        number: header.number,
-    };
-    let command = Command::HandleEnvelope(Nothing {}, Received { envelope: delivery.envelope });
-    let submission = Submission { key: Some(key), command, evidence: None };
+    let submission = arriving.proved(&log_key).map_err(|fault| (sender, fault))?;
     match engine.submit(submission).await {
         Ok(Answer::Entry(committed)) => {
             if let Outcome::Refused(refusal) = &committed.entry.outcome {
-                tracing::warn!(town = %header.sender, code = refusal.code(), "a message was refused");
+                tracing::warn!(town = %town, code = refusal.code(), "a message was refused");
             }
-            Ok(header.sender)
+            Ok(town)
         }
-        Ok(Answer::Heard) => Ok(header.sender),
+        Ok(Answer::Heard) => Ok(town),
         Ok(Answer::Rejected(refusal)) => {
             if refusal == Refusal::UnknownTransfer {
-                tracing::error!(town = %header.sender,
+                tracing::error!(town = %town,
                     "an answer came to an offer that this journal does not have: was the node restored?");
             }
             Err((sender, fault_of(refusal)))
@@ -101,25 +76,6 @@ async fn take(engine: &Engine, from: Party, bytes: &[u8]) -> Result<TownId, Faul
             | NotTaken::Unknown,
         ) => Err((sender, DeliveryFault::TryLater)),
     }
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "every other refusal is about the state")]
-const fn fault_of(refusal: Refusal) -> DeliveryFault {
-    match refusal {
-        Refusal::ChannelFrozen => DeliveryFault::Frozen,
-        Refusal::NoAgreement => DeliveryFault::NoChannel,
-        Refusal::NotInDirectory => DeliveryFault::NotInDirectory,
-        Refusal::Recovering => DeliveryFault::TryLater,
-        _ => DeliveryFault::DoesNotFit,
-    }
-}
-
-/// Whether the proof shows that the sender's log has an entry that sent this very envelope.
-fn proves(proof: &str, log_key: &VerifierKey, envelope: &Envelope) -> bool {
-    let Ok(receipt) = Receipt::parse(proof.as_bytes()) else { return false };
-    let Ok(leaf) = LeafView::parse(receipt.extra()) else { return false };
-    leaf.sent == Some(envelope.hash())
-        && receipt.verify(log_key, &leaf_hash(receipt.extra())).is_ok()
 }
 
 /// Decides a company's conversion, and signs the decision; none for bytes that are none.

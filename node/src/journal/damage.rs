@@ -9,7 +9,7 @@ use super::sector::Log;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{log} segment {segment:08}.seg, byte {offset}: {kind}. Change nothing in this folder and \
-     copy it away as it is; `jichi doctor journal` tells what peers and witnesses know; then \
+     copy it away as it is; `jichi audit verify` on the copy tells what is sound; then \
      restore this segment from a standby or a backup"
 )]
 pub struct Damage {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::{
     damage::DamageKind,
     sector::{self, Fault, Log, Mark, PAYLOAD_BYTES, Place, SECTOR_BYTES, Sector},
+    survey::Chain,
 };
 
 /// Bytes of the largest frame on disk, header and checksums included.
@@ -122,6 +123,27 @@ pub(crate) enum Expected {
 }
 
 impl Header {
+    /// The header of the frame that continues a chain, in a segment of a number and a size.
+    pub(crate) fn continuing(
+        chain: &Chain,
+        kind: Kind,
+        (segment, segment_bytes): (u32, u64),
+        count: u32,
+        body: &[u8],
+    ) -> Self {
+        Self {
+            kind,
+            segment,
+            frame: chain.frame,
+            segment_bytes,
+            body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
+            first: chain.next,
+            count,
+            previous: chain.previous,
+            body: Digest::of(&[body]),
+        }
+    }
+
     fn payload(&self, log: Log) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(PAYLOAD_BYTES);
         bytes.extend_from_slice(&log.magic());

@@ -27,6 +27,7 @@ use super::{
     Ask, Inbound, MESSAGE_BYTES_MAX, Mode, Peers, Protocol, REQUEST_TIME_MAX, RequestError,
     line::{Line, RETRY_DELAY_MAX},
     peers::Known,
+    share::Share,
     swarm::{AnswerTo, AskingEvent, FlightId, Net, NetEvent},
 };
 use crate::clock::{self, Monotonic};
@@ -81,6 +82,9 @@ impl Tally {
     }
 }
 
+/// The node's answer, on its way to who asked.
+type Reply = (AnswerTo, Vec<u8>);
+
 /// The loop and all that it knows.
 pub(super) struct Drive {
     swarm: Swarm<Net>,
@@ -91,7 +95,9 @@ pub(super) struct Drive {
     lines: BTreeMap<Party, Line>,
     flights: HashMap<FlightId, Flight>,
     links: HashMap<ConnectionId, Link>,
-    replies: JoinSet<Option<(AnswerTo, Vec<u8>)>>,
+    replies: JoinSet<(Party, Option<Reply>)>,
+    /// What each peer has taken of the node.
+    shares: BTreeMap<Party, Share>,
     strangers: Tally,
     dropped: Tally,
     listen_errors: Tally,
@@ -108,6 +114,7 @@ impl Drive {
             flights: HashMap::new(),
             links: HashMap::new(),
             replies: JoinSet::new(),
+            shares: BTreeMap::new(),
             strangers: Tally::default(),
             dropped: Tally::default(),
             listen_errors: Tally::default(),
@@ -127,8 +134,8 @@ impl Drive {
                 Some(ask) = self.ends.asked.recv() => self.on_ask(ask),
                 Ok(()) = self.ends.peers.changed() => self.on_peers(),
                 Some(reply) = self.replies.join_next() => {
-                    if let Ok(Some((to, bytes))) = reply {
-                        self.reply(to, bytes);
+                    if let Ok((from, answered)) = reply {
+                        self.answered(from, answered);
                     }
                 }
                 _ = look.tick(), if self.mode == Mode::OutboundOnly => self.keep_connected(),
@@ -238,6 +245,7 @@ impl Drive {
             }
         }
         let known = &self.known;
+        self.shares.retain(|party, share| known.of_party(*party).is_some() || !share.is_idle());
         self.lines.retain(|party, line| known.of_party(*party).is_some() || !line.is_empty());
         let parties: Vec<Party> = self.lines.keys().copied().collect();
         for party in parties {
@@ -427,18 +435,40 @@ impl Drive {
         channel: ResponseChannel<Vec<u8>>,
     ) {
         let Some(from) = self.known.party_of(peer_id) else { return };
+        let now = clock::monotonic();
         let (reply, replied) = oneshot::channel();
         let inbound = Inbound { from, protocol, bytes, reply };
+        let share = self.shares.entry(from).or_insert_with(|| Share::of(from, now));
+        if !share.take(now) {
+            self.say_dropped(from);
+            return;
+        }
         if self.replies.len() >= REPLIES_MAX || self.ends.inbound.try_send(inbound).is_err() {
-            if let Some(count) = self.dropped.add(clock::monotonic()) {
-                tracing::warn!(count, "requests of other nodes were dropped: they come too fast");
-            }
+            share.done();
+            self.say_dropped(from);
             return;
         }
         self.replies.spawn(async move {
             let replied = tokio::time::timeout(REQUEST_TIME_MAX, replied).await;
-            Some(((protocol, channel), replied.ok()?.ok()?))
+            let answer = replied.ok().and_then(Result::ok);
+            (from, answer.map(|bytes| ((protocol, channel), bytes)))
         });
+    }
+
+    fn say_dropped(&mut self, from: Party) {
+        if let Some(count) = self.dropped.add(clock::monotonic()) {
+            tracing::warn!(count, last = %from, "requests of other nodes were dropped: they come too fast");
+        }
+    }
+
+    /// The node has answered a request, or never will.
+    fn answered(&mut self, from: Party, answer: Option<Reply>) {
+        if let Some(share) = self.shares.get_mut(&from) {
+            share.done();
+        }
+        if let Some((to, bytes)) = answer {
+            self.reply(to, bytes);
+        }
     }
 
     fn reply(&mut self, (protocol, channel): AnswerTo, bytes: Vec<u8>) {

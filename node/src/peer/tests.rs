@@ -183,6 +183,27 @@ async fn requests_that_the_node_drops_leave_room_for_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_floods_does_not_take_anothers_place() {
+    let (flooder, other, mut node) = (node(1).await, node(2).await, node(3).await);
+    node.knows(&[(A, flooder.as_peer()), (B, other.as_peer())]);
+    const NODE: &str = "242012";
+    flooder.knows(&[(NODE, node.as_peer())]);
+    other.knows(&[(NODE, node.as_peer())]);
+    node.echo();
+    let asked = (0..5_000).map(|_| {
+        let handle = flooder.handle.clone();
+        async move { handle.request(town(NODE), Protocol::Envelope, vec![1]).await }
+    });
+    let flood = tokio::spawn(futures::future::join_all(asked.collect::<Vec<_>>()));
+    for n in 0..50 {
+        assert_eq!(other.ask(NODE, &[n, 0]).await, Ok(vec![0, n]));
+    }
+    let answers = tokio::time::timeout(HANG, flood).await.unwrap().unwrap();
+    let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!((1..4_000).contains(&answered), "{answered} of a flood were answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_the_directory_does_not_name_is_turned_away() {
     let (a, mut b) = pair().await;
     let stranger = node(3).await;

@@ -41,10 +41,14 @@ pub enum RecordKind {
     Slip,
     /// A group's application, or a group.
     Application,
+    /// That staff looked somebody up.
+    LookUp,
+    /// A request under the law on personal data.
+    DataRequest,
 }
 
 impl RecordKind {
-    const fn number(self) -> u8 {
+    pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Person => 1,
             Self::SignIn => 2,
@@ -60,6 +64,8 @@ impl RecordKind {
             Self::Enrolments => 61,
             Self::RegisterSecret => 62,
             Self::OldHistory => 12,
+            Self::LookUp => 13,
+            Self::DataRequest => 14,
         }
     }
 
@@ -79,6 +85,8 @@ impl RecordKind {
             61 => Some(Self::Enrolments),
             62 => Some(Self::RegisterSecret),
             12 => Some(Self::OldHistory),
+            13 => Some(Self::LookUp),
+            14 => Some(Self::DataRequest),
             _ => None,
         }
     }

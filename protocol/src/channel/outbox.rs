@@ -100,6 +100,12 @@ impl Outbox {
         self.waiting.values().map(|waiting| waiting.since).min()
     }
 
+    /// Whether a message waits, on the wire or for it.
+    #[must_use]
+    pub fn waits(&self, number: ChannelNumber) -> bool {
+        self.waiting.contains_key(&number)
+    }
+
     /// How many messages wait.
     #[must_use]
     pub fn len(&self) -> usize {

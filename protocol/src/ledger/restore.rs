@@ -149,6 +149,16 @@ impl Ledger {
         self.meta.recovery.as_ref()?.towns.get(town)
     }
 
+    /// Whether an answer's number is one of the generation of now: not before the fence has come,
+    /// and not until it is signed again.
+    pub(super) fn is_numbered(&self, transfer: &TransferId, incoming: &Incoming) -> bool {
+        let waits = self.recovering(&incoming.town).is_some_and(|town| {
+            !matches!(town.stage, Stage::Fenced { .. })
+                || town.steps.contains(&Step::AnswerAgain(*transfer))
+        });
+        incoming.number > ChannelNumber(0) && !waits
+    }
+
     /// Whether local spends wait for towns that are neither heard nor named.
     #[must_use]
     pub fn is_recovering(&self) -> bool {
@@ -194,6 +204,8 @@ impl Ledger {
     pub(super) fn apply_restart(&mut self, restart: &Restart) {
         self.meta.generation = restart.new;
         let towns: Vec<TownId> = self.channels.iter().map(|(town, _)| *town).collect();
+        // Numbers begin anew: an acknowledgement of a new one says nothing about an old answer.
+        self.answers.clear();
         let mut recovery = self.meta.recovery.take().unwrap_or_default();
         for town in towns {
             let Some(channel) = self.channels.get_mut(&town) else { continue };
@@ -435,7 +447,6 @@ impl Ledger {
         // Their numbers are of a generation that has ended.
         for transfer in held {
             if let Some(incoming) = self.incoming.get_mut(&transfer) {
-                self.answers.remove(&(town, incoming.number));
                 incoming.number = ChannelNumber(0);
             }
         }

@@ -464,7 +464,7 @@ impl Ledger {
         let answer =
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
         // Number 0 stands for an answer that a fence listed: nobody acknowledges it any more.
-        let numbered = self.incoming.iter().filter(|(_, known)| known.number.0 > 0);
+        let numbered = self.incoming.iter().filter(|(id, known)| self.is_numbered(id, known));
         self.answers = numbered.map(answer).collect();
         // Derived, by area.
         self.derive_bulk();

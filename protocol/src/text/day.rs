@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 
 use super::code_input;
-use crate::date::{BusinessDate, NotADate};
+use crate::date::{BusinessDate, FiscalYear, NotADate};
 
 /// An era: its name, its letter, its first day (facts-domain 6.3).
 struct Era {
@@ -59,6 +59,18 @@ pub fn civil_input(typed: &str) -> Result<(u32, u32, u32), NotADate> {
     let after = ERAS.iter().take_while(|newer| newer.letter != era.letter).last();
     let in_era = day >= era.first && after.is_none_or(|newer| day < newer.first);
     if in_era { Ok(day) } else { Err(NotADate) }
+}
+
+/// A fiscal year as people type it: `2026`, `2026年度`, `令和8年度`, `R8`.
+///
+/// # Errors
+/// [`NotADate`].
+pub fn fiscal_year_input(typed: &str) -> Result<FiscalYear, NotADate> {
+    let typed = code_input(typed);
+    let year = typed.trim_end_matches('度').trim_end_matches('年');
+    let on = |day: &str| date_input(&format!("{year}年{day}")).map(BusinessDate::fiscal_year);
+    // A year in which an era began: its first days are the old era's.
+    on("4月1日").or_else(|_| on("12月31日"))
 }
 
 /// A day as screens write it: `令和8年11月24日（2026年）`.
@@ -161,5 +173,17 @@ mod tests {
         assert_eq!(text(2026, 11, 24), "令和8年11月24日（2026年）");
         assert_eq!(text(2019, 5, 1), "令和元年5月1日（2019年）");
         assert_eq!(text(2019, 4, 30), "平成31年4月30日（2019年）");
+    }
+
+    #[test]
+    fn a_fiscal_year_is_read_by_its_year_or_its_era() {
+        for typed in ["2026", "２０２６年度", "令和8年度", "R8", "令和８"] {
+            assert_eq!(fiscal_year_input(typed), Ok(FiscalYear(2026)), "{typed}");
+        }
+        assert_eq!(fiscal_year_input("平成31年度"), Ok(FiscalYear(2019)));
+        assert_eq!(fiscal_year_input("令和元年度"), Ok(FiscalYear(2019)));
+        for typed in ["", "26", "令和", "平成32年度", "2026年4月"] {
+            assert_eq!(fiscal_year_input(typed), Err(NotADate), "{typed}");
+        }
     }
 }

@@ -26,7 +26,12 @@ fn close(story: &mut Story, words: &Words) -> anyhow::Result<()> {
 }
 
 /// The maker proposes, the approver approves.
-fn by_two(story: &mut Story, town: &str, path: &str, body: &Value) -> anyhow::Result<()> {
+pub(super) fn by_two(
+    story: &mut Story,
+    town: &str,
+    path: &str,
+    body: &Value,
+) -> anyhow::Result<()> {
     let (key, second) = (story.ahead.new_key()?, story.ahead.new_key()?);
     let proposed = story.officer(town, "maker")?.post(path, Some(&key), body)?.ok()?;
     let path = format!("/v1/proposals/{}/decision", text(&proposed, "proposal"));

@@ -20,10 +20,13 @@ use jichi_node::{
     clock,
     journal::damage::{OpenError, ReadError},
 };
-use jichi_protocol::date::BusinessDate;
-use jichi_protocol::log::{
-    checkpoint::SignedCheckpoint,
-    note::{KeyKind, VerifierKey},
+use jichi_protocol::{
+    date::BusinessDate,
+    log::{
+        checkpoint::SignedCheckpoint,
+        note::{KeyKind, VerifierKey},
+    },
+    text::day::date_input,
 };
 use secrecy::SecretString;
 
@@ -144,11 +147,11 @@ struct ReportArgs {
     log: Place,
     #[command(flatten)]
     trust: Trust,
-    /// The first day, like 2026-04-01.
-    #[arg(long)]
+    /// The first day, like 2026-04-01 or 令和8年4月1日.
+    #[arg(long, value_parser = date_input)]
     from: BusinessDate,
     /// The last day.
-    #[arg(long)]
+    #[arg(long, value_parser = date_input)]
     until: BusinessDate,
     /// A word by which the sample is drawn: the same word draws the same entries again.
     #[arg(long, default_value = "1")]

@@ -2,6 +2,7 @@
 //! itself allows in the same run. Not a timed test.
 
 mod engine;
+mod flood;
 mod http;
 mod lapse;
 mod machine;
@@ -30,6 +31,8 @@ enum What {
     State(state::State),
     /// Payments while very many lots lapse, beside payments when nothing does.
     Lapse(lapse::Lapse),
+    /// Local payments while another town floods this one, beside payments while all is quiet.
+    Flood(flood::Flood),
 }
 
 /// A closed loop of callers.
@@ -96,6 +99,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::Payments(payments) => run_payments(payments),
         What::State(wanted) => state::run(wanted),
         What::Lapse(wanted) => lapse::run(wanted),
+        What::Flood(wanted) => flood::run(wanted),
     }
 }
 

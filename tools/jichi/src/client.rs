@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
-use jichi_node::{clock, town::proof_hash};
+use anyhow::{Context as _, anyhow, ensure};
+use jichi_node::{bulk::file::FILE_BYTES_MAX, clock, town::proof_hash};
 use jichi_protocol::{
     codec,
     date::Time,
@@ -235,8 +235,15 @@ impl Client {
     /// POSTs a file as CSV under a key.
     ///
     /// # Errors
-    /// When the node cannot be reached.
+    /// When the node cannot be reached, or the file is larger than any node takes.
     pub fn post_file(&self, path: &str, key: &ClientKey, bytes: &[u8]) -> anyhow::Result<Reply> {
+        // A node hangs up on what is too large before it has all come.
+        ensure!(
+            bytes.len() <= FILE_BYTES_MAX,
+            "ファイルが大きすぎます（{0} MiBまで）。分けて送ってください / the file is larger than {0} MiB; \
+             split it",
+            FILE_BYTES_MAX / 1_048_576
+        );
         let mut request = self
             .agent
             .post(format!("{}{path}", self.base))

@@ -29,6 +29,10 @@ pub enum EdgeProblem {
     IdempotencyKeyMissing,
     /// An Idempotency-Key that is no UUIDv7.
     IdempotencyKeyInvalid,
+    /// A look-up of a person without its reason.
+    ReasonMissing,
+    /// A telephone look-up without the number of its ticket.
+    TicketMissing,
     /// Nobody signed in, or the session has ended.
     Unauthenticated,
     /// A wrong sign-in name or password, or a sign-in without any role today.
@@ -49,6 +53,10 @@ pub enum EdgeProblem {
     MethodNotAllowed,
     /// The body did not arrive in time; nothing was done.
     BodyTooSlow,
+    /// A request under the law on personal data that was decided before.
+    RequestDecided,
+    /// A request whose time was made longer before, or is over.
+    RequestNotExtendable,
     /// A body over the limit.
     BodyTooLarge,
     /// A body that is not declared as JSON.
@@ -77,7 +85,7 @@ pub enum EdgeProblem {
 
 impl EdgeProblem {
     /// Every problem, in the order of its status.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 38] = [
         Self::MalformedJson,
         Self::DuplicateKey,
         Self::UnknownField,
@@ -90,6 +98,8 @@ impl EdgeProblem {
         Self::MyNumberRefused,
         Self::IdempotencyKeyMissing,
         Self::IdempotencyKeyInvalid,
+        Self::ReasonMissing,
+        Self::TicketMissing,
         Self::Unauthenticated,
         Self::SignInFailed,
         Self::BadSignature,
@@ -100,6 +110,8 @@ impl EdgeProblem {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::BodyTooSlow,
+        Self::RequestDecided,
+        Self::RequestNotExtendable,
         Self::BodyTooLarge,
         Self::WrongContentType,
         Self::TooManyRequests,
@@ -218,6 +230,28 @@ impl EdgeProblem {
                 ],
                 ["The Idempotency-Key is not a UUIDv7.", "Send again with exactly one UUIDv7."],
             ),
+            Self::ReasonMissing => line(
+                ("reason_missing", 400),
+                [
+                    "閲覧の理由がありません。個人の情報は表示していません。",
+                    "理由と、あれば受付番号を入れて、もう一度操作してください。",
+                ],
+                [
+                    "The reason of the look-up is missing; nothing was shown.",
+                    "Enter the reason, and the ticket number if there is one, and repeat the step.",
+                ],
+            ),
+            Self::TicketMissing => line(
+                ("ticket_missing", 400),
+                [
+                    "受付番号がありません。電話での照会には受付番号が要ります。",
+                    "受付番号を入れて、もう一度操作してください。",
+                ],
+                [
+                    "A look-up by telephone needs the number of its ticket.",
+                    "Enter the ticket number and repeat the step.",
+                ],
+            ),
             Self::Unauthenticated => line(
                 ("unauthenticated", 401),
                 ["サインインが必要です。", "サインインして、もう一度操作してください。"],
@@ -288,6 +322,28 @@ impl EdgeProblem {
                 ("body_too_slow", 408),
                 ["送信が時間内に終わりませんでした。", "通信を確かめて、もう一度送ってください。"],
                 ["The body did not arrive in time.", "Check the network and send again."],
+            ),
+            Self::RequestDecided => line(
+                ("request_decided", 409),
+                [
+                    "この請求はすでに決定済みです。",
+                    "一覧で決定を確かめてください。新しい請求は別に受け付けてください。",
+                ],
+                [
+                    "This request is decided already.",
+                    "See the decision in the list; receive a new request as one of its own.",
+                ],
+            ),
+            Self::RequestNotExtendable => line(
+                ("request_not_extendable", 409),
+                [
+                    "この請求の期限は延長できません。延長は期限内に一度だけです。",
+                    "期限を確かめて、開示するかどうかなどを決定してください。",
+                ],
+                [
+                    "The time of this request cannot be made longer: once only, before it is over.",
+                    "Look at the last day, and decide the request.",
+                ],
             ),
             Self::BodyTooLarge => line(
                 ("body_too_large", 413),

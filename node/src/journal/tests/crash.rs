@@ -103,7 +103,7 @@ fn a_half_written_sector_is_damage_also_in_the_last_frame() {
     assert_eq!((damage.offset, damage.kind), (at.offset + 3 * 512, DamageKind::Sector));
     let text = damage.to_string();
     assert!(text.contains("00000000.seg") && text.contains("byte 3584"), "{text}");
-    assert!(text.contains("jichi doctor journal"), "{text}");
+    assert!(text.contains("jichi audit verify"), "{text}");
 }
 
 #[test]

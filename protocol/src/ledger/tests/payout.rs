@@ -7,7 +7,7 @@ use super::{
     street::{STREET, street},
 };
 use crate::{
-    account::Account,
+    account::{Account, LapsedKind},
     calendar::{CalendarYear, DaysOff, HolidayTable},
     command::*,
     date::BusinessDate,
@@ -134,6 +134,55 @@ fn worked_example_one_with_a_closed_run_claims_back_and_sets_off_at_the_next_one
     let next = desk.close_run("2027-01-31").unwrap();
     assert_eq!((desk.net(next), desk.payable(next)), (200, 200));
     assert_eq!(desk.book(Account::MerchantClaim(SHOP)), 0);
+    desk.replays();
+}
+
+#[test]
+fn worked_example_one_behind_the_closing_to_the_end_of_its_grace() {
+    let mut desk = town("2026-11-24", &[31], 0);
+    desk.programme(|programme| {
+        programme.expiry = crate::programme::ExpiryRule::On(day("2026-12-31"));
+    });
+    let resident = desk.resident();
+    desk.grant(resident, 300, "cleaning").unwrap();
+    desk.converted(resident, 500);
+    desk.on("2026-12-20");
+    let payment = desk.pay(resident, 450).unwrap();
+    desk.on("2027-01-10").sweep();
+    let december = desk.close_run("2026-12-31").unwrap();
+    desk.refund(payment, 400).unwrap();
+    assert_eq!((desk.payable(december), desk.book(Account::MerchantClaim(SHOP))), (450, 400));
+    let lots = |desk: &Desk| {
+        let lots = desk.ledger.holder(&resident).unwrap().lots.iter();
+        lots.map(|lot| (lot.points.get(), lot.terms.expires)).collect::<Vec<_>>()
+    };
+    let grace = day("2027-01-24");
+    assert_eq!(lots(&desk), [(250, grace), (500, day("2027-03-31"))]);
+    desk.on("2027-01-24");
+    let again = desk.pay(resident, 250).unwrap();
+    let rest = desk.pay(resident, 100).unwrap();
+    assert_eq!(desk.spendable(&resident), 400);
+    desk.on("2027-01-25");
+    let intent = desk.refund_intent(again, 250);
+    let told = desk.ledger.preview_refund(&intent).unwrap();
+    assert_eq!((told.back.get(), told.lapses.get(), told.unclaimed.get()), (0, 250, 0));
+    desk.send_refund(intent).unwrap();
+    assert_eq!((desk.spendable(&resident), lots(&desk)), (400, vec![(400, day("2027-03-31"))]));
+    assert_eq!(desk.book(Account::Lapsed(LapsedKind::Administrative)), 250);
+    // January's run is open: its receivable falls at once, the claim of December stays.
+    assert_eq!(desk.book(Account::Merchant(SHOP)), 100);
+    assert_eq!(desk.book(Account::MerchantClaim(SHOP)), 400);
+    desk.refund(rest, 50).unwrap();
+    desk.pay(resident, 300).unwrap();
+    assert_eq!(desk.book(Account::Merchant(SHOP)), 350);
+    desk.on("2027-02-01");
+    let january = desk.close_run("2027-01-31").unwrap();
+    assert_eq!((desk.net(january), desk.book(Account::MerchantClaim(SHOP))), (0, 50));
+    // The next net is 50 less.
+    desk.pay(resident, 150).unwrap();
+    desk.on("2027-03-01");
+    let february = desk.close_run("2027-02-28").unwrap();
+    assert_eq!((desk.net(february), desk.book(Account::MerchantClaim(SHOP))), (100, 0));
     desk.replays();
 }
 

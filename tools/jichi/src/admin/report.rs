@@ -13,6 +13,7 @@ use jichi_protocol::{
     date::{BusinessDate, FiscalYear},
     id::EntryIndex,
     report::{Collector, Reading, Report},
+    text::day::{date_input, fiscal_year_input},
 };
 use secrecy::SecretString;
 
@@ -29,11 +30,12 @@ use crate::{
 pub(crate) struct Args {
     /// A node's data folder or journal, or the address of its staff listener (http://...).
     log: Place,
-    /// The fiscal year by the year it begins in: 2026 is 令和8年度.
-    #[arg(long)]
-    fiscal_year: u32,
-    /// The figures as of the end of this day, like 2027-03-31; it may lie behind the year.
-    #[arg(long)]
+    /// The fiscal year, by the year it begins in or by era: 2026, 令和8年度.
+    #[arg(long, value_parser = fiscal_year_input)]
+    fiscal_year: FiscalYear,
+    /// The figures as of the end of this day, like 2027-03-31 or 令和9年3月31日; it may lie behind
+    /// the year.
+    #[arg(long, value_parser = date_input)]
     as_of: BusinessDate,
     /// For programs.
     #[arg(long, conflicts_with_all = ["csv", "pdf"])]
@@ -83,7 +85,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// The report, and whether the journal has entries of a later day.
 fn collect(args: &Args) -> anyhow::Result<(Report, bool)> {
-    let mut collector = Collector::new(FiscalYear(args.fiscal_year), args.as_of);
+    let mut collector = Collector::new(args.fiscal_year, args.as_of);
     let token = args.token_file.as_ref().map(fs::read_to_string).transpose()?;
     let token = token.map(|token| SecretString::from(token.trim_end().to_owned()));
     let source = Source::open(&args.log, token.as_ref(), Verify::Tail).map_err(stopped)?;
@@ -103,7 +105,14 @@ fn collect(args: &Args) -> anyhow::Result<(Report, bool)> {
         Source::Node(_) => from_node(&source, &mut collector)?,
     };
     let report = collector.finish();
-    Ok((report.context("the journal begins behind this day")?, over))
+    let report = report.with_context(|| {
+        format!(
+            "記録は{}より後に始まっています。始まりの日以降の日を指定してください / the log begins \
+             behind this day; name a later one",
+            args.as_of
+        )
+    })?;
+    Ok((report, over))
 }
 
 /// A node's whole log is checked on the way: what it hands out need not be what it wrote.
@@ -132,7 +141,8 @@ fn from_node(source: &Source, collector: &mut Collector) -> anyhow::Result<bool>
 fn stopped(stop: Stop) -> anyhow::Error {
     match stop {
         Stop::Fault(found) => anyhow::anyhow!("the journal is not sound: {}", found.fault),
-        Stop::CannotRead(error) => anyhow::Error::from(error),
+        // Its text says its cause.
+        Stop::CannotRead(error) => anyhow::anyhow!("{error}"),
     }
 }
 
@@ -147,7 +157,7 @@ pub fn text_of(
 ) -> anyhow::Result<String> {
     let args = Args {
         log: Place::Folder(folder.to_path_buf()),
-        fiscal_year,
+        fiscal_year: FiscalYear(fiscal_year),
         as_of,
         json: false,
         csv: false,

@@ -1,12 +1,12 @@
 //! A node as a process, asked over HTTP by callers that sign like terminals.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow, bail};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use jichi_node::clock;
+use jichi_node::clock::{self, Monotonic};
 use jichi_protocol::id::{MerchantId, TerminalId};
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -14,30 +14,52 @@ use tokio::net::TcpStream;
 use super::{Payments, Run};
 use crate::{
     client::{Terminal, new_key, new_signing_key},
-    world::{MAEBASHI, Node, World},
+    world::{MAEBASHI, Node, TownSpec, World},
 };
 
 const PASSWORD: &str = "bench-password-1";
 
-/// Runs the closed loop.
-pub(super) fn run(dir: &Path, wanted: &Payments) -> anyhow::Result<Run> {
-    let program = std::env::current_exe()?;
-    let mut world = World::make(dir, &program, &[MAEBASHI])?;
-    world.start()?;
-    let node = world.towns.first().context("one town")?;
-    let till = Arc::new(furnish(node)?);
-    let proofs = (0..wanted.clients)
-        .map(|n| proof_of_new_resident(node, &till, n))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let before = counts(node)?;
-    let address = node.addresses.terminal;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let begun = clock::monotonic();
-    let end = begun.later_by(Duration::from_secs(wanted.seconds));
-    let latencies = runtime.block_on(async {
+/// A town with a shop and residents, and its neighbours.
+pub(super) struct Scene {
+    pub(super) world: World,
+    till: Arc<Terminal>,
+    proofs: Vec<String>,
+}
+
+impl Scene {
+    /// Starts these towns; the first is the one that is measured.
+    pub(super) fn set(dir: &Path, towns: &[TownSpec], clients: u32) -> anyhow::Result<Self> {
+        let program = std::env::current_exe()?;
+        let mut world = World::make(dir, &program, towns)?;
+        world.start()?;
+        let node = world.towns.first().context("one town")?;
+        let till = Arc::new(furnish(node)?);
+        let proofs = (0..clients)
+            .map(|n| proof_of_new_resident(node, &till, n))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(Self { world, till, proofs })
+    }
+
+    /// Runs the closed loop.
+    pub(super) fn pay(&self, seconds: u64) -> anyhow::Result<Run> {
+        let node = self.world.towns.first().context("one town")?;
+        let before = counts(node)?;
+        let address = node.addresses.terminal;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let begun = clock::monotonic();
+        let end = begun.later_by(Duration::from_secs(seconds));
+        let latencies = runtime.block_on(self.callers(address, end))?;
+        let took = clock::monotonic().since(begun);
+        let after = counts(node)?;
+        let (entries, batches) =
+            (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+        Ok(Run { latencies, took, entries, batches })
+    }
+
+    async fn callers(&self, address: SocketAddr, end: Monotonic) -> anyhow::Result<Vec<Duration>> {
         let mut callers = tokio::task::JoinSet::new();
-        for proof in proofs {
-            let till = Arc::clone(&till);
+        for proof in self.proofs.clone() {
+            let till = Arc::clone(&self.till);
             callers.spawn(async move {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
@@ -68,13 +90,16 @@ pub(super) fn run(dir: &Path, wanted: &Payments) -> anyhow::Result<Run> {
         while let Some(of_caller) = callers.join_next().await {
             latencies.extend(of_caller??);
         }
-        anyhow::Ok(latencies)
-    })?;
-    let took = clock::monotonic().since(begun);
-    let after = counts(node)?;
-    let (entries, batches) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
-    world.stop()?;
-    Ok(Run { latencies, took, entries, batches })
+        Ok(latencies)
+    }
+}
+
+/// Runs the closed loop at a town of its own.
+pub(super) fn run(dir: &Path, wanted: &Payments) -> anyhow::Result<Run> {
+    let mut scene = Scene::set(dir, &[MAEBASHI], wanted.clients)?;
+    let run = scene.pay(wanted.seconds)?;
+    scene.world.stop()?;
+    Ok(run)
 }
 
 fn furnish(node: &Node) -> anyhow::Result<Terminal> {

@@ -1,0 +1,103 @@
+//! A delivery on its way in: what it has to prove before the engine hears of it. Sans-IO, so that
+//! the simulator asks for the same proof.
+
+use jichi_protocol::{
+    channel::delivery::{Delivery, DeliveryFault},
+    command::{Command, Nothing, Received},
+    directory::Party,
+    entry::{LeafView, Submission},
+    envelope::Envelope,
+    id::TownId,
+    key::OperationKey,
+    ledger::Ledger,
+    log::{
+        checkpoint::Origin,
+        note::{KeyKind, VerifierKey},
+        receipt::Receipt,
+        tree::leaf_hash,
+    },
+    refusal::Refusal,
+};
+
+/// A delivery that could be read, and comes from whom it names.
+#[derive(Debug, Clone)]
+pub struct Arriving {
+    delivery: Delivery,
+    envelope: Envelope,
+}
+
+impl Arriving {
+    /// Reads a delivery.
+    ///
+    /// # Errors
+    /// [`DeliveryFault`] for what cannot be read, or names another sender.
+    pub fn parse(from: Party, bytes: &[u8]) -> Result<Self, DeliveryFault> {
+        let malformed = |_| DeliveryFault::Malformed;
+        let delivery = Delivery::decode(bytes).map_err(malformed)?;
+        let envelope = Envelope::decode(&delivery.envelope).map_err(malformed)?;
+        if Party::Town(envelope.header().sender) != from {
+            return Err(DeliveryFault::NotInDirectory);
+        }
+        Ok(Self { delivery, envelope })
+    }
+
+    /// The town that sent it.
+    #[must_use]
+    pub const fn sender(&self) -> TownId {
+        self.envelope.header().sender
+    }
+
+    /// The submission that it makes, if the sender's log has an entry that sent this message. A
+    /// lie shows at once: no proof of the sender's entry, no entry here.
+    ///
+    /// # Errors
+    /// [`DeliveryFault::NoProof`].
+    pub fn proved(self, log_key: &VerifierKey) -> Result<Submission, DeliveryFault> {
+        if proves(&self.delivery.proof, log_key, &self.envelope) {
+            Ok(self.submission())
+        } else {
+            Err(DeliveryFault::NoProof)
+        }
+    }
+
+    fn submission(self) -> Submission {
+        let header = self.envelope.header();
+        let key = OperationKey::Channel {
+            peer: header.sender,
+            generation: header.generation,
+            number: header.number,
+        };
+        let received = Received { envelope: self.delivery.envelope };
+        let command = Command::HandleEnvelope(Nothing {}, received);
+        Submission { key: Some(key), command, evidence: None }
+    }
+}
+
+/// The key of a town's log, as the directory names it.
+#[must_use]
+pub fn log_key_of(ledger: &Ledger, town: TownId) -> Option<VerifierKey> {
+    let member = ledger.member(&town)?;
+    let name = Origin::of(town, member.generation).key_name().clone();
+    Some(VerifierKey { name, kind: KeyKind::Log, key: member.log_key })
+}
+
+/// Whether the proof shows that the sender's log has an entry that sent this very envelope.
+fn proves(proof: &str, log_key: &VerifierKey, envelope: &Envelope) -> bool {
+    let Ok(receipt) = Receipt::parse(proof.as_bytes()) else { return false };
+    let Ok(leaf) = LeafView::parse(receipt.extra()) else { return false };
+    leaf.sent == Some(envelope.hash())
+        && receipt.verify(log_key, &leaf_hash(receipt.extra())).is_ok()
+}
+
+/// What a sender is told of a message that was refused.
+#[must_use]
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other refusal is about the state")]
+pub const fn fault_of(refusal: Refusal) -> DeliveryFault {
+    match refusal {
+        Refusal::ChannelFrozen => DeliveryFault::Frozen,
+        Refusal::NoAgreement => DeliveryFault::NoChannel,
+        Refusal::NotInDirectory => DeliveryFault::NotInDirectory,
+        Refusal::Recovering => DeliveryFault::TryLater,
+        _ => DeliveryFault::DoesNotFit,
+    }
+}

@@ -1,0 +1,55 @@
+//! What the ledger holds about one account besides its balance, for the person to be told.
+
+use super::{Charge, ChargeState, IssueState, Ledger, StreetCard, VoucherIssue};
+use crate::{
+    id::{AccountId, ChargeId, Handle, StreetCardId, TownId, VoucherIssueId},
+    ticket::Ticket,
+};
+
+impl Ledger {
+    /// The streets' cards of an account, in order.
+    pub fn street_cards_of(
+        &self,
+        account: &AccountId,
+    ) -> impl Iterator<Item = (&StreetCardId, &StreetCard)> {
+        let account = *account;
+        self.street_cards.iter().filter(move |(_, card)| card.account == account)
+    }
+
+    /// The charges of an account that its card system has not answered, in order.
+    pub fn charges_of(&self, account: &AccountId) -> impl Iterator<Item = (&ChargeId, &Charge)> {
+        let account = *account;
+        self.charges.iter().filter(move |(_, charge)| match &charge.state {
+            ChargeState::Open { account: of, .. } => self.holder_now(*of) == account,
+            ChargeState::Confirmed { .. } | ChargeState::Failed | ChargeState::Refused => false,
+        })
+    }
+
+    /// What was handed out to an account of vouchers, in order.
+    pub fn voucher_issues_of(
+        &self,
+        account: &AccountId,
+    ) -> impl Iterator<Item = (&VoucherIssueId, &VoucherIssue)> {
+        let account = *account;
+        self.voucher_issues.iter().filter(move |(_, issue)| match &issue.state {
+            IssueState::Issued { account: of, .. } => *of == Some(account),
+            IssueState::Voided => false,
+        })
+    }
+
+    /// The printed tickets of an account, in order.
+    pub fn tickets_of(
+        &self,
+        account: &AccountId,
+    ) -> impl Iterator<Item = (&crate::id::TicketNumber, &Ticket)> {
+        let account = *account;
+        self.tickets.iter().filter(move |(_, ticket)| ticket.holder == account)
+    }
+
+    /// What other towns call an account, in order.
+    pub fn handles_of(&self, account: &AccountId) -> impl Iterator<Item = (&Handle, &TownId)> {
+        let account = *account;
+        let handles = self.handles.iter().map(|(handle, (town, of))| (handle, town, of));
+        handles.filter(move |(_, _, of)| **of == account).map(|(handle, town, _)| (handle, town))
+    }
+}

@@ -1,0 +1,189 @@
+//! What a course consists of: who does what when, and what breaks. Drawn by class of fault, since
+//! rare faults are found in courses that are heavy in them, and not in a mix.
+
+use crate::{
+    chance::Chance,
+    disk::Left,
+    setup::{RESIDENTS, TOWNS},
+};
+
+pub(crate) const SECOND: u64 = 1_000;
+pub(crate) const MINUTE: u64 = 60 * SECOND;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+/// What a course is heavy in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Plain,
+    Days,
+    Reordering,
+    Crashes,
+    Closings,
+}
+
+pub(crate) const CLASSES: [Class; 5] =
+    [Class::Plain, Class::Days, Class::Reordering, Class::Crashes, Class::Closings];
+
+/// How bad the wires are until faults stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wire {
+    pub(crate) lost_percent: u64,
+    pub(crate) doubled_percent: u64,
+    pub(crate) late_percent: u64,
+    pub(crate) late_ms_max: u64,
+}
+
+impl Wire {
+    pub(crate) const GOOD: Self =
+        Self { lost_percent: 0, doubled_percent: 0, late_percent: 0, late_ms_max: 1 };
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// A resident sends points to a resident of another town.
+    Offer { id: u64, from: usize, to: usize, holder: usize, recipient: usize, points: u32 },
+    /// The sender asks for them back.
+    Withdraw { id: u64 },
+    /// A resident closes the account.
+    Close { town: usize, holder: usize },
+    /// An account is opened on a paper that the vault keeps.
+    Paper { town: usize, id: u64 },
+    /// A node is killed and stays down.
+    Kill { town: usize, left: Left, down_ms: u64 },
+    /// A node is killed after so many more of its steps beside a batch on its way to the disk.
+    KillAfter { town: usize, steps: u64, left: Left },
+    /// Two towns do not reach each other, in one direction or both.
+    Part { from: usize, to: usize, both: bool, ms: u64 },
+    /// The wall clock of a node is wrong, until somebody looks.
+    Clock { town: usize, by_ms: i64 },
+    /// A node's disk is full.
+    Full { town: usize, ms: u64 },
+    /// A town signs an answer that its log never gave.
+    Lie { town: usize, to: usize },
+}
+
+/// A course.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) class: Class,
+    pub(crate) towns: usize,
+    pub(crate) wire: Wire,
+    pub(crate) acts: Vec<(u64, Act)>,
+}
+
+impl Plan {
+    pub(crate) fn drawn(seed: u64) -> Self {
+        let mut chance = Chance::about(seed, &[1]);
+        let class = CLASSES[usize::try_from(chance.below(CLASSES.len() as u64)).expect("small")];
+        let towns = if chance.percent(70) { 2 } else { TOWNS };
+        let span = match class {
+            Class::Days => (1 + chance.below(12)) * DAY,
+            Class::Closings => (1 + chance.below(6)) * DAY,
+            Class::Plain | Class::Reordering | Class::Crashes => MINUTE + chance.below(20 * MINUTE),
+        };
+        let wire = wire(class, &mut chance);
+        let mut plan = Self { seed, class, towns, wire, acts: Vec::new() };
+        plan.residents(span, &mut chance);
+        plan.faults(span, &mut chance);
+        plan.acts.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    fn town(&self, chance: &mut Chance) -> usize {
+        usize::try_from(chance.below(self.towns as u64)).expect("small")
+    }
+
+    fn pair(&self, chance: &mut Chance) -> (usize, usize) {
+        let from = self.town(chance);
+        let other = usize::try_from(chance.below(self.towns as u64 - 1)).expect("small");
+        (from, if other >= from { other + 1 } else { other })
+    }
+
+    fn residents(&mut self, span: u64, chance: &mut Chance) {
+        for id in 0..1 + chance.below(6) {
+            let (from, to) = self.pair(chance);
+            let [holder, recipient] = [0; 2]
+                .map(|_: usize| usize::try_from(chance.below(RESIDENTS as u64)).expect("small"));
+            let points = u32::try_from(5 + chance.below(60)).expect("small");
+            let at = chance.below(span);
+            self.acts.push((at, Act::Offer { id, from, to, holder, recipient, points }));
+            if chance.percent(45) {
+                let soon = if chance.percent(60) { 500 } else { span / 2 };
+                self.acts.push((at + chance.below(soon.max(1)), Act::Withdraw { id }));
+            }
+        }
+        for id in 0..chance.below(3) {
+            self.acts.push((chance.below(span), Act::Paper { town: self.town(chance), id }));
+        }
+        let closing = match self.class {
+            Class::Closings => 1 + chance.below(3),
+            Class::Days => chance.below(2),
+            Class::Plain | Class::Reordering | Class::Crashes => 0,
+        };
+        for _ in 0..closing {
+            let holder = usize::try_from(chance.below(RESIDENTS as u64)).expect("small");
+            self.acts.push((chance.below(span), Act::Close { town: self.town(chance), holder }));
+        }
+    }
+
+    fn faults(&mut self, span: u64, chance: &mut Chance) {
+        let kills = match self.class {
+            Class::Crashes => 2 + chance.below(6),
+            Class::Plain | Class::Days | Class::Reordering | Class::Closings => chance.below(3),
+        };
+        for _ in 0..kills {
+            let (at, town) = (chance.below(span), self.town(chance));
+            let left = [Left::Nothing, Left::All, Left::SomeSectors]
+                [usize::try_from(chance.below(3)).expect("small")];
+            self.acts.push((
+                at,
+                if chance.percent(60) {
+                    Act::KillAfter { town, steps: chance.below(12), left }
+                } else {
+                    let down = if span > DAY { 2 * DAY } else { 2 * MINUTE };
+                    Act::Kill { town, left, down_ms: chance.below(down) }
+                },
+            ));
+        }
+        for _ in 0..chance.below(3) {
+            let (from, to) = self.pair(chance);
+            let ms = chance.below(span.max(MINUTE));
+            self.acts
+                .push((chance.below(span), Act::Part { from, to, both: chance.percent(60), ms }));
+        }
+        if chance.percent(25) {
+            let far = [20 * SECOND, 10 * MINUTE, 9 * HOUR, 40 * DAY]
+                [usize::try_from(chance.below(4)).expect("small")];
+            let by = i64::try_from(chance.below(far)).expect("small");
+            let by_ms = if chance.percent(60) { by } else { -by };
+            self.acts.push((chance.below(span), Act::Clock { town: self.town(chance), by_ms }));
+        }
+        if chance.percent(25) {
+            let ms = chance.below(3 * MINUTE);
+            self.acts.push((chance.below(span), Act::Full { town: self.town(chance), ms }));
+        }
+        if chance.percent(20) {
+            let (town, to) = self.pair(chance);
+            self.acts.push((chance.below(span), Act::Lie { town, to }));
+        }
+    }
+}
+
+fn wire(class: Class, chance: &mut Chance) -> Wire {
+    let (lost, doubled, late, far) = match class {
+        Class::Plain => (20, 20, 10, MINUTE),
+        Class::Days => (30, 25, 25, 4 * DAY),
+        Class::Reordering => (50, 60, 70, 2 * MINUTE),
+        Class::Crashes => (30, 20, 20, MINUTE),
+        Class::Closings => (30, 20, 20, DAY),
+    };
+    Wire {
+        lost_percent: chance.below(lost + 1),
+        doubled_percent: chance.below(doubled + 1),
+        late_percent: chance.below(late + 1),
+        late_ms_max: 1 + chance.below(far),
+    }
+}

@@ -1,0 +1,314 @@
+//! A course: events in virtual time, out of one seed. No clock, no thread, no order of a hash map.
+
+mod act;
+mod ask;
+mod store;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use jichi_protocol::{
+    date::Time,
+    digest::Digest,
+    id::{ChannelNumber, TransferId},
+};
+
+use crate::{
+    mark::Marks,
+    plan::{DAY, MINUTE, Plan, SECOND},
+    planted::Defect,
+    setup,
+    town::Town,
+};
+pub(crate) use ask::{Told, Wish};
+
+/// Far more than any course needs; one that does not end has a town that asks for ever.
+const STEPS_MAX: u64 = 400_000;
+
+/// What was found, in words.
+pub(crate) type Violation = String;
+
+/// What happens next to a town. `life` tells an event of before a crash from one of after it.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// The next act of the plan.
+    Act(usize),
+    /// The disk has what was written.
+    Synced {
+        town: usize,
+        life: u64,
+    },
+    /// The committer goes on behind a sync.
+    Released {
+        town: usize,
+        life: u64,
+    },
+    /// The disk was full; it is tried again.
+    Retry {
+        town: usize,
+        life: u64,
+    },
+    /// The vault has what was written, and its paper can be asked for.
+    Vaulted {
+        town: usize,
+        life: u64,
+        wish: usize,
+    },
+    /// The courier looks at the posts.
+    Poll {
+        town: usize,
+        life: u64,
+    },
+    /// Nobody asks anything; the writer looks whether the day turned.
+    Tick {
+        town: usize,
+    },
+    /// A town that was killed starts.
+    Start {
+        town: usize,
+    },
+    /// A resident asks, for the first time or again.
+    Ask {
+        wish: usize,
+    },
+    /// Somebody looks at the clock, puts it right, and says so.
+    Confirm {
+        town: usize,
+    },
+    Arrives {
+        from: usize,
+        to: usize,
+        number: ChannelNumber,
+        flight: u64,
+        bytes: Rc<[u8]>,
+    },
+    Replied {
+        from: usize,
+        to: usize,
+        number: ChannelNumber,
+        flight: u64,
+        bytes: Rc<[u8]>,
+    },
+    TimedOut {
+        town: usize,
+        peer: usize,
+        number: ChannelNumber,
+        flight: u64,
+    },
+}
+
+/// A cut of the wire from one town to another.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    from: usize,
+    to: usize,
+    since: Time,
+    until: Time,
+}
+
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) defect: Option<Defect>,
+    pub(crate) towns: Vec<Town>,
+    pub(crate) now: Time,
+    pub(crate) marks: Marks,
+    events: BTreeMap<(Time, u64), Event>,
+    planned: u64,
+    cuts: Vec<Cut>,
+    /// From here on nothing breaks any more.
+    calm: Time,
+    /// By then all has to be quiet.
+    patience: Time,
+    pub(crate) wishes: Vec<Wish>,
+    flights: u64,
+    /// A planted defect lets replies out before what they say is durable.
+    early: bool,
+    tries: BTreeMap<(usize, usize, ChannelNumber), u64>,
+    /// The bytes of each number that a town sent.
+    sent: BTreeMap<(usize, usize, ChannelNumber), Digest>,
+    pub(crate) transfers: BTreeSet<TransferId>,
+    /// What happened, if somebody wants to read it.
+    pub(crate) trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan, defect: Option<Defect>, base: &[Town]) -> Self {
+        let now = setup::begin();
+        let end = plan.acts.iter().map(|(at, _)| *at).max().unwrap_or_default();
+        let mut world = Self {
+            towns: base.iter().take(plan.towns).map(Town::copy).collect(),
+            plan,
+            defect,
+            now,
+            marks: Marks::default(),
+            events: BTreeMap::new(),
+            planned: 0,
+            cuts: Vec::new(),
+            calm: now.later_by_ms(end + MINUTE),
+            patience: Time(0),
+            wishes: Vec::new(),
+            flights: 0,
+            early: false,
+            tries: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            transfers: BTreeSet::new(),
+            trace: None,
+        };
+        // What is late still comes, the longest cut and the longest rest end.
+        let longest = end.saturating_mul(2).saturating_add(world.plan.wire.late_ms_max);
+        world.patience = now.later_by_ms(longest + 3 * DAY);
+        for (number, (at, _)) in world.plan.acts.clone().into_iter().enumerate() {
+            world.plan_event(at, Event::Act(number));
+        }
+        for town in 0..world.towns.len() {
+            world.plan_event(0, Event::Start { town });
+            for day in 0..(end / DAY + 2) {
+                // Midnight in Japan is fourteen hours after ten o'clock.
+                world.plan_event(14 * 60 * MINUTE + day * DAY + SECOND, Event::Tick { town });
+            }
+        }
+        world
+    }
+
+    pub(crate) fn plan_event(&mut self, after_ms: u64, event: Event) {
+        self.planned += 1;
+        self.events.insert((self.now.later_by_ms(after_ms), self.planned), event);
+    }
+
+    pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
+        let since = self.now.ms_since(setup::begin());
+        if let Some(trace) = &mut self.trace {
+            let (days, rest) = (since / DAY, since % DAY);
+            trace.push(format!("{days} d {:>9}.{:03} s  {}", rest / 1000, rest % 1000, what()));
+        }
+    }
+
+    /// Runs to the end.
+    pub(crate) fn run(&mut self) -> Result<(), Violation> {
+        for _ in 0..STEPS_MAX {
+            let Some(((at, _), event)) = self.events.pop_first() else {
+                return crate::check::at_the_end(self);
+            };
+            self.now = at;
+            if self.now > self.patience {
+                return Err("still not quiet, days after faults stopped".to_owned());
+            }
+            let town = self.handle(event)?;
+            if let Some(town) = town {
+                self.step(town);
+            }
+        }
+        Err(format!("not quiet after {STEPS_MAX} steps"))
+    }
+
+    /// A node that is to be killed after so many steps has made one.
+    fn step(&mut self, town: usize) {
+        let Some((steps, left)) = self.towns[town].kill_after else { return };
+        // Only steps beside a batch on its way count: a crash between batches loses nothing.
+        if self.towns[town].up.as_ref().is_none_or(|up| up.flying.is_none()) {
+            return;
+        }
+        if steps > 0 {
+            self.towns[town].kill_after = Some((steps - 1, left));
+            return;
+        }
+        self.towns[town].kill_after = None;
+        self.kill(town, left, 20 * SECOND);
+    }
+
+    /// Handles an event; the town that made a step comes back.
+    fn handle(&mut self, event: Event) -> Result<Option<usize>, Violation> {
+        match event {
+            Event::Act(number) => {
+                let act = self.plan.acts[number].1;
+                self.say(|| format!("act {act:?}"));
+                self.act(act)?;
+                Ok(None)
+            }
+            Event::Synced { town, life } if self.lives(town, life) => self.synced(town).map(Some),
+            Event::Released { town, life } if self.lives(town, life) => {
+                self.released(town).map(Some)
+            }
+            Event::Retry { town, life } if self.lives(town, life) => {
+                self.retry(town)?;
+                Ok(Some(town))
+            }
+            Event::Vaulted { town, life, wish } if self.lives(town, life) => {
+                self.vaulted(town, wish);
+                Ok(Some(town))
+            }
+            Event::Poll { town, life } if self.lives(town, life) => {
+                self.poll(town)?;
+                Ok(Some(town))
+            }
+            Event::Synced { .. }
+            | Event::Released { .. }
+            | Event::Retry { .. }
+            | Event::Vaulted { .. }
+            | Event::Poll { .. } => Ok(None),
+            Event::Tick { town } => {
+                self.pump(town)?;
+                Ok(None)
+            }
+            Event::Start { town } => {
+                self.start(town)?;
+                Ok(None)
+            }
+            Event::Ask { wish } => {
+                self.ask(wish)?;
+                Ok(Some(self.wishes[wish].town))
+            }
+            Event::Confirm { town } => {
+                self.confirm(town)?;
+                Ok(None)
+            }
+            Event::Arrives { from, to, number, flight, bytes } => {
+                self.arrives((from, to), number, flight, &bytes)?;
+                Ok(Some(to))
+            }
+            Event::Replied { from, to, number, flight, bytes } => {
+                self.replied((from, to), number, flight, &bytes)?;
+                Ok(Some(to))
+            }
+            Event::TimedOut { town, peer, number, flight } => {
+                self.timed_out(town, peer, number, flight)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn lives(&self, town: usize, life: u64) -> bool {
+        self.towns[town].up.is_some() && self.towns[town].life == life
+    }
+
+    /// The wall clock of a town is wrong by so much from now on.
+    pub(crate) fn set_clock(&mut self, town: usize, wrong_ms: i64) {
+        let by_wall = self.defect == Some(Defect::RetriedByWallClock);
+        let place = &mut self.towns[town];
+        place.wrong_ms = wrong_ms;
+        if let Some(up) = &mut place.up
+            && by_wall
+        {
+            up.timers_wrong_ms = wrong_ms;
+        }
+    }
+
+    pub(crate) fn is_calm(&self) -> bool {
+        self.now >= self.calm
+    }
+
+    fn start(&mut self, town: usize) -> Result<(), Violation> {
+        if self.towns[town].up.is_some() || self.now < self.towns[town].up_again {
+            return Ok(());
+        }
+        self.say(|| format!("town {town} starts"));
+        let (now, defect) = (self.now, self.defect);
+        self.towns[town].start(now, defect).map_err(|why| format!("town {town}: {why}"))?;
+        self.pump(town)?;
+        self.plan_poll(town);
+        Ok(())
+    }
+}
