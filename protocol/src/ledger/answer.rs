@@ -134,7 +134,13 @@ impl Ledger {
 
     /// The postings that take lots in from another town: on the way nothing lapsed, and behind
     /// its expiry a lot gets its grace here.
-    pub(super) fn taken_in(&self, town: TownId, account: AccountId, lots: &[Lot], sum: Points) -> Postings {
+    pub(super) fn taken_in(
+        &self,
+        town: TownId,
+        account: AccountId,
+        lots: &[Lot],
+        sum: Points,
+    ) -> Postings {
         let mut credited: Vec<Lot> = Vec::new();
         let mut postings = Vec::new();
         for lot in lots {

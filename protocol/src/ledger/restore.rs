@@ -169,8 +169,7 @@ impl Ledger {
     /// Refuses everything but taking back, while spends are closed.
     #[expect(clippy::wildcard_enum_match_arm, reason = "everything else waits")]
     pub(super) fn open_in_recovery(&self, command: &Command) -> Result<(), Refusal> {
-        let naming =
-            |command: Result<Command, _>| matches!(command, Ok(Command::NameUnheard(..)));
+        let naming = |command: Result<Command, _>| matches!(command, Ok(Command::NameUnheard(..)));
         let open = match command {
             _ if !self.is_recovering() => true,
             Command::TakeDirectory(..)
