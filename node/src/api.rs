@@ -17,6 +17,7 @@ pub mod refusal;
 pub mod resident;
 pub mod rules;
 pub mod view;
+pub mod witness;
 // Programmes and grants.
 pub mod code;
 pub mod grant;

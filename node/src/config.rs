@@ -37,6 +37,9 @@ pub struct Config {
     pub listen: Listen,
     /// Whom it believes about the federation.
     pub directory: DirectoryConfig,
+    /// When it goes to its witnesses.
+    #[serde(default)]
+    pub witness: WitnessConfig,
     /// How it prints.
     #[serde(default)]
     pub print: PrintConfig,
@@ -90,6 +93,20 @@ pub struct DirectoryConfig {
     pub root: Vec<String>,
     /// How many of them have to sign.
     pub threshold: u8,
+}
+
+/// When the node takes its checkpoints to its witnesses.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// Every so many seconds, if the log has grown.
+    pub every_s: u64,
+}
+
+impl Default for WitnessConfig {
+    fn default() -> Self {
+        Self { every_s: 60 }
+    }
 }
 
 /// How tickets, slips and statements are printed.

@@ -6,7 +6,7 @@ mod directory;
 mod inbound;
 pub mod post;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jichi_protocol::{codec, directory::Directory, directory::Party, signature::SigningKey};
 use tokio::{
@@ -16,9 +16,18 @@ use tokio::{
 
 use crate::{
     config::Settings,
+    engine::Engine,
     init::NodeKeys,
+    keyfile::KeyFileError,
     peer::{self, Inbound, Peer, PeerError, PeerHandle, Peers, Protocol},
     town::Town,
+    witness::{
+        Proofs, Witness,
+        answer::answer,
+        memory::MemoryFault,
+        submit::{Cosigned, Submitter},
+        watch::{Notes, Watch, notes},
+    },
 };
 
 pub use directory::DirectoryError;
@@ -35,6 +44,37 @@ pub enum FederationError {
     /// The way to the peers.
     #[error(transparent)]
     Peer(#[from] PeerError),
+    /// The key of the witness.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// What the node has cosigned.
+    #[error(transparent)]
+    Memory(#[from] MemoryFault),
+    /// The log has two histories.
+    #[error(
+        "{0} proves that this log has two histories: a second copy of this node ran, or its key \
+         was stolen; start neither copy, and call the federation's office"
+    )]
+    Forked(PathBuf),
+}
+
+/// What the node's listeners show of witnesses.
+#[derive(Clone)]
+pub struct Witnessing {
+    /// The node as a witness; none without a key for it.
+    pub witness: Option<Witness>,
+    /// What witnesses said of its own log.
+    pub cosigned: Cosigned,
+}
+
+/// What answers other nodes' requests.
+#[derive(Clone)]
+struct Desk {
+    engine: Engine,
+    key: Arc<SigningKey>,
+    shelf: directory::Shelf,
+    witness: Option<Witness>,
+    notes: Option<Notes>,
 }
 
 /// Joins a town to the others.
@@ -47,43 +87,89 @@ pub async fn start(
     town: &Town,
     stop: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
-) -> Result<(), FederationError> {
+) -> Result<Witnessing, FederationError> {
     let (shelf, members) = directory::Shelf::open(settings)?;
-    let taker = directory::Taker::Town(town.engine().clone());
+    let engine = town.engine().clone();
+    let proofs = Proofs::of(&settings.data);
+    if proofs.about(engine.log_key(), engine.origin()).is_some() {
+        return Err(FederationError::Forked(proofs.path(engine.origin())));
+    }
+    let taker = directory::Taker::Town(engine.clone());
     let me = Party::Town(town.id());
     let (handle, inbound) = way(settings, keys, me, &members, tasks)?;
     shelf.take_held(&taker).await;
     tasks.spawn(directory::keep_in_sync(shelf.clone(), handle.clone(), taker, me, stop.clone()));
-    tasks.spawn(courier::run(town.engine().clone(), handle));
-    let key = Arc::new(SigningKey::from_seed(&keys.channel));
-    let engine = town.engine().clone();
-    tasks.spawn(async move {
-        let mut inbound: mpsc::Receiver<Inbound> = inbound;
+    tasks.spawn(courier::run(engine.clone(), handle.clone()));
+    let (cosign, cosigned) = watch::channel(None);
+    let submitter = Submitter {
+        town: town.id(),
+        engine: engine.clone(),
+        peer: handle.clone(),
+        members: members.clone(),
+        every: Duration::from_secs(settings.config.witness.every_s.max(1)),
+        proofs,
+    };
+    tasks.spawn(submitter.run(cosign, stop.clone()));
+    let mut desk = Desk {
+        engine: engine.clone(),
+        key: Arc::new(SigningKey::from_seed(&keys.channel)),
+        shelf,
+        witness: None,
+        notes: None,
+    };
+    match NodeKeys::witness(settings)? {
+        Some(key) => {
+            let (witness, findings) = Witness::open(town.id(), key, &settings.data, members)?;
+            let (notes, noted) = notes();
+            let watch = Watch::new(engine, handle, witness.clone(), &settings.data);
+            tasks.spawn(watch.run(noted, findings, stop.clone()));
+            (desk.witness, desk.notes) = (Some(witness), Some(notes));
+        }
+        None => tracing::warn!(
+            "no witness.key: this node is no witness of other logs; run `init` \
+            again, and have the key named in the directory"
+        ),
+    }
+    let witness = desk.witness.clone();
+    tasks.spawn(desk.serve(inbound));
+    Ok(Witnessing { witness, cosigned })
+}
+
+impl Desk {
+    async fn serve(self, mut inbound: mpsc::Receiver<Inbound>) {
         let mut works = JoinSet::new();
         while let Some(asked) = inbound.recv().await {
-            let (engine, key, shelf) = (engine.clone(), Arc::clone(&key), shelf.clone());
+            let desk = self.clone();
             works.spawn(async move {
-                let answer = match asked.protocol {
-                    Protocol::Envelope => {
-                        let reply = inbound::deliver(&engine, asked.from, &asked.bytes).await;
-                        Some(codec::encode(&reply))
-                    }
-                    Protocol::Conversion if asked.from == Party::Coordinator => {
-                        let decision = inbound::convert(&engine, &key, &asked.bytes).await;
-                        decision.map(|decision| codec::encode(&decision))
-                    }
-                    Protocol::Conversion => None,
-                    Protocol::Document => shelf.answer(asked.from, &asked.bytes),
-                };
-                if let Some(answer) = answer {
+                if let Some(answer) = desk.answer(&asked).await {
                     // The peer may have gone; it asks again.
                     let _ = asked.reply.send(answer);
                 }
             });
             while works.try_join_next().is_some() {}
         }
-    });
-    Ok(())
+    }
+
+    async fn answer(&self, asked: &Inbound) -> Option<Vec<u8>> {
+        match asked.protocol {
+            Protocol::Envelope => {
+                let to = (&self.engine, self.notes.as_ref());
+                let reply = inbound::deliver(to, asked.from, &asked.bytes).await;
+                Some(codec::encode(&reply))
+            }
+            Protocol::Conversion if asked.from == Party::Coordinator => {
+                let decision = inbound::convert(&self.engine, &self.key, &asked.bytes).await;
+                decision.map(|decision| codec::encode(&decision))
+            }
+            Protocol::Conversion => None,
+            Protocol::Document => self.shelf.answer(asked.from, &asked.bytes),
+            Protocol::Witness => {
+                let request = codec::decode(&asked.bytes).ok()?;
+                let reply = answer(&self.engine, self.witness.clone(), request).await?;
+                Some(codec::encode(&reply))
+            }
+        }
+    }
 }
 
 /// Joins the coordinator to the towns.

@@ -35,6 +35,9 @@ pub enum InitError {
     Io(#[from] io::Error),
 }
 
+/// The key of a town as a witness. It is made together with the memory of what it cosigned.
+const WITNESS_KEY: &str = "witness.key";
+
 /// All keys of a node. The files' names are part of the operator's manual.
 pub struct NodeKeys {
     /// Signs checkpoints.
@@ -76,6 +79,18 @@ impl NodeKeys {
         })
     }
 
+    /// The key that cosigns other towns' checkpoints; none if the node is no witness yet.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn witness(settings: &Settings) -> Result<Option<SigningKey>, KeyFileError> {
+        let path = settings.keys.join(WITNESS_KEY);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(SigningKey::from_seed(&*keyfile::read(&path)?)))
+    }
+
     /// The two that the engine signs with.
     #[must_use]
     pub fn engine(&self) -> Keys {
@@ -107,6 +122,10 @@ pub fn init(settings: &Settings) -> Result<NodeKeys, InitError> {
     let keys = NodeKeys::read_or_create(settings)?;
     std::fs::create_dir_all(&settings.data)?;
     let Some(town) = settings.town else { return Ok(keys) };
+    if !settings.keys.join(WITNESS_KEY).exists() {
+        std::fs::create_dir_all(settings.data.join("witness"))?;
+        keyfile::create(&settings.keys.join(WITNESS_KEY))?;
+    }
     let stores = Stores::of(&settings.data);
     if !settings.data.join("vault").exists() {
         Vault::create(&settings.data.join("vault"), &keys.wrapping())?;
@@ -134,10 +153,12 @@ pub fn public_facts(settings: &Settings, keys: &NodeKeys) -> String {
     let (log, channel) = keys.public();
     let party = settings.town.map_or_else(|| "coordinator".into(), |town| town.to_string());
     let peer = crate::peer::peer_id_of_seed(&keys.transport);
+    let witness = NodeKeys::witness(settings).ok().flatten();
     serde_json::json!({
         "party": party,
         "log_key": log.to_string(),
         "channel_key": channel.to_string(),
+        "witness_key": witness.map(|key| key.public().to_string()),
         "peer_id": peer.to_string(),
         "addresses": settings.config.listen.peer,
     })

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod durable;
 pub mod documents;
 pub mod guard;
 pub mod journal;
@@ -33,6 +34,7 @@ pub mod config;
 pub mod keyfile;
 pub mod init;
 pub mod peer;
+pub mod witness;
 pub mod federation;
 pub mod coordinator;
 pub mod card_system;

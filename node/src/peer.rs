@@ -39,6 +39,8 @@ pub enum Protocol {
     Document,
     /// Conversions that the coordinator routes.
     Conversion,
+    /// Checkpoints of logs, and proofs about them.
+    Witness,
 }
 
 impl Protocol {
@@ -49,6 +51,7 @@ impl Protocol {
             Self::Envelope => "/jichi/envelope/1",
             Self::Document => "/jichi/document/1",
             Self::Conversion => "/jichi/conversion/1",
+            Self::Witness => "/jichi/witness/1",
         }
     }
 

@@ -28,6 +28,7 @@ impl Listeners {
 
 fn public() -> Router<Town> {
     let all = page::routes().merge(api::resident::routes()).merge(api::log::public_routes());
+    let all = all.merge(api::witness::routes());
     // Programmes and grants.
     let all = all.merge(api::code::resident_routes()).merge(api::programme::resident_routes());
 

@@ -15,7 +15,7 @@ use jichi_protocol::{
     digest::Digest,
     id::EntryIndex,
     log::{
-        proof::{InclusionProof, NoProof, Node},
+        proof::{ConsistencyProof, InclusionProof, NoProof, Node},
         tile::{TILE_WIDTH, TileKind, TilePath, encode_hashes, node_from_tile},
         tree::{Tree, TreeSize, node_hash},
     },
@@ -92,6 +92,15 @@ impl Rows {
     pub fn inclusion(&self, index: EntryIndex, size: TreeSize) -> Result<InclusionProof, NoProof> {
         let files = self.files();
         InclusionProof::of(index, size, |node| files.node(node))
+    }
+
+    /// Proves that the tree of size `new` continues that of size `old`.
+    ///
+    /// # Errors
+    /// [`NoProof`] for sizes that the log does not have, or rows that are damaged.
+    pub fn consistency(&self, old: TreeSize, new: TreeSize) -> Result<ConsistencyProof, NoProof> {
+        let files = self.files();
+        ConsistencyProof::of(old, new, |node| files.node(node))
     }
 
     /// The tree over the rows' first leaves, to go on from; none if the rows are damaged.

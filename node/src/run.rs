@@ -22,7 +22,7 @@ use crate::{
     card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start},
-    federation::{self, FederationError},
+    federation::{self, FederationError, Witnessing},
     index::{Index, IndexError},
     init::NodeKeys,
     journal::{Verify, segment::SegmentBytes},
@@ -130,8 +130,8 @@ pub async fn run_town(
     tasks.spawn(api::register::note_all(town.clone()));
     tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
-    federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
-    serve_town(&settings, &town, &stop).await?;
+    let witnessing = federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
+    serve_town(&settings, (&town, witnessing), &stop).await?;
     tasks.shutdown().await;
     tracing::info!("stopping in order");
     // Whoever waits for an answer has gone; what was taken is made durable.
@@ -156,7 +156,7 @@ fn order_desk(settings: &Settings) -> OrderDesk {
 /// Binds every listener, then serves all of them until `stop` turns true.
 async fn serve_town(
     settings: &Settings,
-    town: &Town,
+    (town, witnessing): (&Town, Witnessing),
     stop: &watch::Receiver<bool>,
 ) -> Result<(), RunError> {
     let listen = &settings.config.listen;
@@ -164,7 +164,7 @@ async fn serve_town(
     let applications = Extension(Applications::open(town.people().vault().clone()));
     let bulks = Extension(Bulks::start(town.clone(), stop.clone()));
     let desk = Extension(Arc::new(order_desk(settings)));
-    let public = public.layer(applications.clone()).layer(desk);
+    let public = public.layer(applications.clone()).layer(desk).layer(Extension(witnessing));
     let staff = staff.layer(applications).layer(bulks);
     let mut bound = Vec::new();
     let wanted = [

@@ -56,9 +56,24 @@ pub struct Channel {
     /// Two messages of the peer that contradict each other: the channel is frozen.
     #[n(10)]
     fork: Option<Fork>,
+    /// What is wrong with the peer's log: the channel is frozen.
+    #[n(11)]
+    log: Option<LogTrouble>,
     /// What we have of the peer's older generations, if it ever began anew.
     #[n(20)]
     fences: Option<Vec<fence::Listed>>,
+}
+
+/// Why a town's log is not trusted any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LogTrouble {
+    /// It has shown two histories. Only a new generation of the log ends this.
+    #[n(0)]
+    Forked,
+    /// For a day it has not shown that one checkpoint continues another.
+    #[n(1)]
+    NotShown,
 }
 
 /// A message's place in the chain.
@@ -101,7 +116,7 @@ pub enum Arrival {
     TooFarAhead,
     /// It is for another town.
     NotForUs,
-    /// The channel is frozen by an earlier fork.
+    /// The channel is frozen, by an earlier fork or by trouble with the peer's log.
     Frozen,
 }
 
@@ -121,6 +136,7 @@ impl Channel {
             hashes: BTreeMap::new(),
             beyond: BTreeMap::new(),
             fork: None,
+            log: None,
             fences: None,
         }
     }
@@ -155,7 +171,7 @@ impl Channel {
         if header.recipient != me {
             return Arrival::NotForUs;
         }
-        if self.fork.is_some() {
+        if self.is_frozen() {
             return Arrival::Frozen;
         }
         if header.generation != self.peer_generation {
@@ -286,10 +302,21 @@ impl Channel {
         self.fork.as_ref()
     }
 
-    /// Whether a fork froze the channel.
+    /// What is wrong with the peer's log.
+    #[must_use]
+    pub const fn log_trouble(&self) -> Option<LogTrouble> {
+        self.log
+    }
+
+    /// Notes what is wrong with the peer's log, or that nothing is.
+    pub const fn judge_log(&mut self, trouble: Option<LogTrouble>) {
+        self.log = trouble;
+    }
+
+    /// Whether a fork of the messages or trouble with the peer's log froze the channel.
     #[must_use]
     pub const fn is_frozen(&self) -> bool {
-        self.fork.is_some()
+        self.fork.is_some() || self.log.is_some()
     }
 }
 

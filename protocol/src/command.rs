@@ -5,6 +5,7 @@ mod company;
 mod bulk;
 mod fact;
 mod life;
+mod log;
 mod payout;
 mod import;
 mod order;
@@ -37,6 +38,7 @@ pub use life::{
     CorrectionReason, Direction, ERASED_AT_ONCE_MAX, Erasure, ErasureReason, Estate, HEIRS_MAX,
     LegalHold, LegalHoldChange, Reissue, Reissued, Share, SignedCode,
 };
+pub use log::{LogJudgement, LogPair, LogVerdict};
 pub use order::{
     Consent, HOLD_DAYS_MAX, Reserved, SignedCampaignClose, SignedCapture, SignedCaptureRefund,
     SignedHold, SignedRelease, SiteKind, SiteLink, SiteSetting, SiteSigned, SiteUnlink,
@@ -280,6 +282,8 @@ commands! {
     27 HashState(StateHash, Nothing): Rule,
     /// What needs a second officer, and waits for that officer's word in `DecideProposal`.
     28 Propose(Nothing, Proposed): Node,
+    /// What the node found of another town's log: a disproof freezes the channel.
+    29 JudgeLog(LogJudgement, Nothing): Node,
 
     // Programmes and grants: 30 to 39.
     /// Two accounts that may be one person's, for an officer to decide.

@@ -17,7 +17,7 @@ use crate::{
 
 pub use member::{
     ADDRESS_CHARS_MAX, ADDRESSES_MAX, Address, Few, Member, NotAMemberPart, PEER_ID_BYTES_MAX,
-    PeerId, VERSIONS_MAX,
+    PeerId, VERSIONS_MAX, WITNESSES_MAX,
 };
 pub use statement::{
     DocumentName, HEADS_MAX, Head, Heads, ISSUED_AHEAD_MS_MAX, NotAuthorized, SIGNATURES_MAX,
@@ -139,9 +139,10 @@ impl Directory {
         {
             return Err(DirectoryFault::Twice(first.who));
         }
-        each_has_its_own(&members, |member| &member.channel_key)?;
-        each_has_its_own(&members, |member| &member.log_key)?;
-        each_has_its_own(&members, |member| &member.transport)?;
+        each_has_its_own(&members, |member| Some(&member.channel_key))?;
+        each_has_its_own(&members, |member| Some(&member.log_key))?;
+        each_has_its_own(&members, |member| Some(&member.transport))?;
+        each_has_its_own(&members, |member| member.witness_key.as_ref())?;
         Ok(Self { version, issued, valid_until, members })
     }
 
@@ -182,6 +183,26 @@ impl Directory {
         self.members.iter().find(|member| member.transport == *transport)
     }
 
+    /// Who cosigns the checkpoints of a town, with their keys: those that its member names, or
+    /// else all other towns of a federation that has at most [`WITNESSES_MAX`] of them. Whoever
+    /// has no key as a witness is left out.
+    #[must_use]
+    pub fn witnesses_of(&self, town: TownId) -> Vec<(TownId, PublicKey)> {
+        let others = self.members.iter().filter_map(|member| match member.who {
+            Party::Town(who) if who != town => Some((who, member.witness_key)),
+            Party::Town(_) | Party::Coordinator => None,
+        });
+        let named = self.member(Party::Town(town)).and_then(|member| member.witnesses.as_ref());
+        let others: Vec<_> = match named {
+            Some(named) => others.filter(|(who, _)| named.contains(who)).collect(),
+            None => others.collect(),
+        };
+        if others.len() > WITNESSES_MAX {
+            return Vec::new();
+        }
+        others.into_iter().filter_map(|(who, key)| Some((who, key?))).collect()
+    }
+
     /// SHA-256 of the canonical encoding, which a statement is about.
     #[must_use]
     pub fn content(&self) -> Digest {
@@ -191,12 +212,13 @@ impl Directory {
 
 fn each_has_its_own<K: Ord>(
     members: &[Member],
-    key: impl Fn(&Member) -> &K,
+    key: impl Fn(&Member) -> Option<&K>,
 ) -> Result<(), DirectoryFault> {
-    let mut sorted: Vec<&Member> = members.iter().collect();
-    sorted.sort_by(|a, b| key(a).cmp(key(b)));
-    let shared = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| key(a) == key(b));
-    shared.map_or(Ok(()), |(a, b)| Err(DirectoryFault::SharedKey(a.who, b.who)))
+    let mut sorted: Vec<(&K, Party)> =
+        members.iter().filter_map(|member| Some((key(member)?, member.who))).collect();
+    sorted.sort();
+    let shared = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a.0 == b.0);
+    shared.map_or(Ok(()), |(a, b)| Err(DirectoryFault::SharedKey(a.1, b.1)))
 }
 
 /// Whether a validity runs forward and at most [`VALID_MS_MAX`].

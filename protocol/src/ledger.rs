@@ -11,6 +11,7 @@ mod grant;
 mod lapse;
 mod look;
 mod payment;
+mod peer_log;
 mod jobs;
 mod propose;
 mod refund;

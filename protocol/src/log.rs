@@ -3,8 +3,10 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod fork;
 pub mod note;
 pub mod proof;
 pub mod receipt;
 pub mod tile;
 pub mod tree;
+pub mod witness;

@@ -12,7 +12,7 @@ use jichi_protocol::{
         Address, Directory, DirectoryVersion, DocumentName, Few, Head, Heads, MEMBERS_MAX, Member,
         Party, PeerId, Statement,
     },
-    id::Generation,
+    id::{Generation, TownId},
     label::Label,
     signature::PublicKey,
 };
@@ -38,6 +38,9 @@ const ADDRESSES: &str = "addresses";
 const VERSIONS: &str = "versions";
 const MEMBER_KEYS: [&str; 8] =
     [ADDRESSES, CHANNEL_KEY, GENERATION, LOG_KEY, NAME_EN, NAME_JA, TRANSPORT, VERSIONS];
+/// Keys of a member that a document may leave out: an older one does.
+const WITNESS_KEY: &str = "witness_key";
+const WITNESSES: &str = "witnesses";
 const ROOT_KEYS: [&str; 4] = [ISSUED, MEMBERS, VALID_UNTIL, VERSION];
 
 /// Why a document is no directory.
@@ -251,17 +254,44 @@ fn write_member(tx: &mut Transaction<'_>, members: &ObjId, member: &Member) -> E
     set(tx, &map, CHANNEL_KEY, member.channel_key.0.to_vec())?;
     set(tx, &map, TRANSPORT, member.transport.as_bytes().to_vec())?;
     set_list(tx, &map, ADDRESSES, member.addresses.iter().map(|a| a.as_str().into()))?;
-    set_list(tx, &map, VERSIONS, member.versions.iter().map(|v| u64::from(*v).into()))
+    set_list(tx, &map, VERSIONS, member.versions.iter().map(|v| u64::from(*v).into()))?;
+    match member.witness_key {
+        Some(key) => set(tx, &map, WITNESS_KEY, key.0.to_vec())?,
+        None => unset(tx, &map, WITNESS_KEY)?,
+    }
+    match &member.witnesses {
+        Some(towns) => set_list(tx, &map, WITNESSES, towns.iter().map(|t| t.as_str().into())),
+        None => unset(tx, &map, WITNESSES),
+    }
+}
+
+/// Takes a value away where one stands.
+fn unset(tx: &mut Transaction<'_>, at: &ObjId, key: &str) -> Edit {
+    if tx.get(at, key)?.is_some() { tx.delete(at, key) } else { Ok(()) }
 }
 
 type Read<T> = Result<T, DocumentFault>;
 
 fn only_keys(doc: &Automerge, at: &ObjId, keys: &[&str], what: &'static str) -> Read<()> {
-    if doc.length(at) == keys.len() && doc.keys(at).all(|key| keys.contains(&key.as_str())) {
-        Ok(())
-    } else {
-        Err(DocumentFault::Schema(what))
-    }
+    keys_of(doc, at, keys, &[], what)
+}
+
+/// Every key that must stand there does, and no other one but those that may.
+fn keys_of(
+    doc: &Automerge,
+    at: &ObjId,
+    must: &[&str],
+    may: &[&str],
+    what: &'static str,
+) -> Read<()> {
+    let keys: Vec<String> = doc.keys(at).collect();
+    let all = must.iter().all(|key| keys.iter().any(|there| there == key));
+    let known = |key: &String| must.contains(&key.as_str()) || may.contains(&key.as_str());
+    if all && keys.iter().all(known) { Ok(()) } else { Err(DocumentFault::Schema(what)) }
+}
+
+fn stands(doc: &Automerge, at: &ObjId, key: &str) -> Read<bool> {
+    Ok(doc.get(at, key)?.is_some())
 }
 
 fn object(doc: &Automerge, at: &ObjId, key: &'static str, kind: ObjType) -> Read<ObjId> {
@@ -328,7 +358,7 @@ fn read_member(doc: &Automerge, members: &ObjId, key: &str) -> Read<Member> {
     let Some((Value::Object(ObjType::Map), map)) = doc.get(members, key)? else {
         return Err(DocumentFault::Schema(MEMBERS));
     };
-    only_keys(doc, &map, &MEMBER_KEYS, "a member's keys")?;
+    keys_of(doc, &map, &MEMBER_KEYS, &[WITNESS_KEY, WITNESSES], "a member's keys")?;
     let generation = u32::try_from(number(doc, &map, GENERATION)?);
     Ok(Member {
         who,
@@ -341,6 +371,14 @@ fn read_member(doc: &Automerge, members: &ObjId, key: &str) -> Read<Member> {
             .map_err(|_| DocumentFault::Schema(TRANSPORT))?,
         addresses: list(doc, &map, ADDRESSES, |v| v.as_str()?.parse::<Address>().ok())?,
         versions: list(doc, &map, VERSIONS, |v| strict_u64(v)?.try_into().ok())?,
+        witness_key: match stands(doc, &map, WITNESS_KEY)? {
+            true => Some(public_key(doc, &map, WITNESS_KEY)?),
+            false => None,
+        },
+        witnesses: match stands(doc, &map, WITNESSES)? {
+            true => Some(list(doc, &map, WITNESSES, |v| v.as_str()?.parse::<TownId>().ok())?),
+            false => None,
+        },
     })
 }
 

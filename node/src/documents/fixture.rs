@@ -46,6 +46,8 @@ pub(super) fn member(n: u16) -> Member {
         transport: PeerId::new(&bytes_of(n, "transport")).unwrap(),
         addresses: Few::new(vec![format!("/ip4/127.0.0.1/tcp/{n}").parse().unwrap()]).unwrap(),
         versions: Few::new(vec![1]).unwrap(),
+        witness_key: None,
+        witnesses: None,
     }
 }
 

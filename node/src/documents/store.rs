@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,7 @@ use super::{
     directory::{DirectoryDocument, DocumentFault},
     history::{HISTORY_BYTES_MAX, History},
 };
+use crate::durable;
 
 /// The document: its changes one behind the other, which automerge loads too.
 pub const DOCUMENT_FILE: &str = "directory.automerge";
@@ -276,17 +277,8 @@ impl DocumentStore {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreFault> {
-        let path = self.folder.join(name);
-        let new = self.folder.join(format!("{name}.new"));
-        let written = || {
-            let mut file = File::create(&new)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            // A crash here: the old file, and one that the next write takes over.
-            fs::rename(&new, &path)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        written().map_err(|source| io_fault(&path, source))
+        durable::replace(&self.folder, name, bytes)
+            .map_err(|source| io_fault(&self.folder.join(name), source))
     }
 }
 

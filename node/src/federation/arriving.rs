@@ -11,10 +11,8 @@ use jichi_protocol::{
     key::OperationKey,
     ledger::Ledger,
     log::{
-        checkpoint::Origin,
-        note::{KeyKind, VerifierKey},
-        receipt::Receipt,
-        tree::leaf_hash,
+        checkpoint::VerifiedCheckpoint, note::VerifierKey, receipt::Receipt, tree::leaf_hash,
+        witness,
     },
     refusal::Refusal,
 };
@@ -47,17 +45,19 @@ impl Arriving {
         self.envelope.header().sender
     }
 
-    /// The submission that it makes, if the sender's log has an entry that sent this message. A
-    /// lie shows at once: no proof of the sender's entry, no entry here.
+    /// The submission that it makes, if the sender's log has an entry that sent this message, and
+    /// the checkpoint by which that is shown. A lie shows at once: no proof of the sender's entry,
+    /// no entry here.
     ///
     /// # Errors
     /// [`DeliveryFault::NoProof`].
-    pub fn proved(self, log_key: &VerifierKey) -> Result<Submission, DeliveryFault> {
-        if proves(&self.delivery.proof, log_key, &self.envelope) {
-            Ok(self.submission())
-        } else {
-            Err(DeliveryFault::NoProof)
-        }
+    pub fn proved(
+        self,
+        log_key: &VerifierKey,
+    ) -> Result<(Submission, VerifiedCheckpoint), DeliveryFault> {
+        let checkpoint = proof_of(&self.delivery.proof, log_key, &self.envelope);
+        let checkpoint = checkpoint.ok_or(DeliveryFault::NoProof)?;
+        Ok((self.submission(), checkpoint))
     }
 
     fn submission(self) -> Submission {
@@ -76,17 +76,19 @@ impl Arriving {
 /// The key of a town's log, as the directory names it.
 #[must_use]
 pub fn log_key_of(ledger: &Ledger, town: TownId) -> Option<VerifierKey> {
-    let member = ledger.member(&town)?;
-    let name = Origin::of(town, member.generation).key_name().clone();
-    Some(VerifierKey { name, kind: KeyKind::Log, key: member.log_key })
+    ledger.member(&town).map(|member| witness::log_key_of(town, member))
 }
 
-/// Whether the proof shows that the sender's log has an entry that sent this very envelope.
-fn proves(proof: &str, log_key: &VerifierKey, envelope: &Envelope) -> bool {
-    let Ok(receipt) = Receipt::parse(proof.as_bytes()) else { return false };
-    let Ok(leaf) = LeafView::parse(receipt.extra()) else { return false };
-    leaf.sent == Some(envelope.hash())
-        && receipt.verify(log_key, &leaf_hash(receipt.extra())).is_ok()
+/// The checkpoint of the sender's log by which the proof shows that the log has an entry that sent
+/// this very envelope.
+fn proof_of(proof: &str, log_key: &VerifierKey, envelope: &Envelope) -> Option<VerifiedCheckpoint> {
+    let receipt = Receipt::parse(proof.as_bytes()).ok()?;
+    let leaf = LeafView::parse(receipt.extra()).ok()?;
+    if leaf.sent != Some(envelope.hash()) {
+        return None;
+    }
+    let included = receipt.verify(log_key, &leaf_hash(receipt.extra())).ok()?;
+    Some(included.checkpoint().clone())
 }
 
 /// What a sender is told of a message that was refused.

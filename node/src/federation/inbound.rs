@@ -20,11 +20,16 @@ use super::arriving::{Arriving, fault_of, log_key_of};
 use crate::{
     api::answer::receipt,
     engine::{Answer, Engine, NotTaken},
+    witness::watch::Notes,
 };
 
 /// Handles a delivery of an envelope, and says what was heard.
-pub(super) async fn deliver(engine: &Engine, from: Party, bytes: &[u8]) -> DeliveryReply {
-    match take(engine, from, bytes).await {
+pub(super) async fn deliver(
+    (engine, notes): (&Engine, Option<&Notes>),
+    from: Party,
+    bytes: &[u8],
+) -> DeliveryReply {
+    match take((engine, notes), from, bytes).await {
         Ok(sender) => DeliveryReply { heard: heard(engine, sender).await, fault: None },
         Err((sender, fault)) => {
             let heard = match sender {
@@ -42,7 +47,11 @@ async fn heard(engine: &Engine, sender: TownId) -> Option<Acked> {
 
 type Fault = (Option<TownId>, DeliveryFault);
 
-async fn take(engine: &Engine, from: Party, bytes: &[u8]) -> Result<TownId, Fault> {
+async fn take(
+    (engine, notes): (&Engine, Option<&Notes>),
+    from: Party,
+    bytes: &[u8],
+) -> Result<TownId, Fault> {
     let arriving = Arriving::parse(from, bytes).map_err(|fault| (None, fault))?;
     let town = arriving.sender();
     let sender = Some(town);
@@ -51,7 +60,10 @@ async fn take(engine: &Engine, from: Party, bytes: &[u8]) -> Result<TownId, Faul
         .await
         .map_err(|_| (sender, DeliveryFault::TryLater))?
         .ok_or((sender, DeliveryFault::NotInDirectory))?;
-    let submission = arriving.proved(&log_key).map_err(|fault| (sender, fault))?;
+    let (submission, checkpoint) = arriving.proved(&log_key).map_err(|fault| (sender, fault))?;
+    if let Some(notes) = notes {
+        notes.note(town, checkpoint);
+    }
     match engine.submit(submission).await {
         Ok(Answer::Entry(committed)) => {
             if let Outcome::Refused(refusal) = &committed.entry.outcome {

@@ -47,6 +47,7 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("Withdraw", "移行の取りやめ", "transfer withdrawn"),
     ("HashState", "台帳の確認値", "hash of the state"),
     ("Propose", "決裁待ちの登録", "proposed to a second officer"),
+    ("JudgeLog", "他の町の記録の判定", "finding about another town's log"),
     ("NoteMatch", "同一人の疑いの記録", "possible double noted"),
     ("JoinPerson", "同一人と確認", "accounts joined as one person"),
     ("PartPersons", "別人と確認", "accounts parted as two persons"),

@@ -264,6 +264,7 @@ impl Drive {
                 NetEvent::Envelope(event) => self.on_asking(Protocol::Envelope, event),
                 NetEvent::Document(event) => self.on_asking(Protocol::Document, event),
                 NetEvent::Conversion(event) => self.on_asking(Protocol::Conversion, event),
+                NetEvent::Witness(event) => self.on_asking(Protocol::Witness, event),
                 NetEvent::Gate(never) | NetEvent::Limits(never) => match never {},
             },
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {

@@ -45,6 +45,7 @@ pub(super) struct Net {
     envelope: Asking,
     document: Asking,
     conversion: Asking,
+    witness: Asking,
 }
 
 impl Net {
@@ -65,6 +66,7 @@ impl Net {
             envelope: asking(Protocol::Envelope),
             document: asking(Protocol::Document),
             conversion: asking(Protocol::Conversion),
+            witness: asking(Protocol::Witness),
         }
     }
 
@@ -74,6 +76,7 @@ impl Net {
             Protocol::Envelope => &mut self.envelope,
             Protocol::Document => &mut self.document,
             Protocol::Conversion => &mut self.conversion,
+            Protocol::Witness => &mut self.witness,
         }
     }
 }

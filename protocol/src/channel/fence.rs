@@ -68,6 +68,8 @@ impl Channel {
         self.beyond.clear();
         self.claims.clear();
         self.fork = None;
+        // A new generation of its log ends what was wrong with the old one.
+        self.log = None;
     }
 
     /// What we have of the peer's older generations, the oldest first.

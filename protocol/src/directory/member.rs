@@ -5,7 +5,12 @@ use core::{fmt, ops::Deref, str::FromStr};
 use minicbor::{Decode, Encode};
 
 use super::Party;
-use crate::{digest::Hex, id::Generation, label::Label, signature::PublicKey};
+use crate::{
+    digest::Hex,
+    id::{Generation, TownId},
+    label::Label,
+    signature::PublicKey,
+};
 
 /// Most bytes of a transport id.
 pub const PEER_ID_BYTES_MAX: usize = 64;
@@ -13,6 +18,8 @@ pub const PEER_ID_BYTES_MAX: usize = 64;
 pub const ADDRESS_CHARS_MAX: usize = 128;
 /// Most addresses of a member.
 pub const ADDRESSES_MAX: usize = 8;
+/// Most witnesses of a member.
+pub const WITNESSES_MAX: usize = 16;
 /// Most protocol versions of a member.
 pub const VERSIONS_MAX: usize = 8;
 
@@ -60,6 +67,12 @@ pub struct Member {
     /// The protocol versions that it speaks.
     #[n(8)]
     pub versions: Few<u16, VERSIONS_MAX>,
+    /// Signs as `<town>/witness` that a checkpoint continues what it saw; none if it is no witness.
+    #[n(9)]
+    pub witness_key: Option<PublicKey>,
+    /// Who cosigns its checkpoints; none for the rule of [`super::Directory::witnesses_of`].
+    #[n(10)]
+    pub witnesses: Option<Few<TownId, WITNESSES_MAX>>,
 }
 
 /// The bytes of a libp2p peer id, 1 to [`PEER_ID_BYTES_MAX`].

@@ -32,6 +32,8 @@ fn member(who: Party, n: u8) -> Member {
         transport: PeerId::new(&[n; 38]).unwrap(),
         addresses: Few::new(vec!["/ip4/127.0.0.1/tcp/4001".parse().unwrap()]).unwrap(),
         versions: Few::new(vec![1]).unwrap(),
+        witness_key: None,
+        witnesses: None,
     }
 }
 

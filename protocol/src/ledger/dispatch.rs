@@ -43,6 +43,7 @@ impl Ledger {
             Command::Withdraw(shared, _) => self.plan_withdraw(shared.transfer),
             Command::HashState(state, _) => self.plan_hash(state.hash),
             Command::Propose(_, proposed) => self.plan_propose(time, proposed),
+            Command::JudgeLog(judgement, _) => self.plan_log_judgement(judgement),
             // Programmes and grants.
             Command::NoteMatch(_, found) => self.plan_match(found),
             Command::JoinPerson(_, join) => self.plan_join(join),
@@ -194,6 +195,7 @@ impl Ledger {
             }
             Command::Withdraw(shared, _) => self.apply_withdraw(entry.index, shared, effect)?,
             Command::Propose(_, proposed) => self.apply_propose(entry, proposed)?,
+            Command::JudgeLog(judgement, _) => self.apply_log_judgement(judgement)?,
             // Programmes and grants.
             Command::NoteMatch(_, found) => self.apply_match(found),
             Command::JoinPerson(_, join) => self.apply_join(join),

@@ -15,6 +15,7 @@ mod import;
 mod model;
 mod order;
 mod pair;
+mod peer_log;
 pub(crate) mod payout;
 mod properties;
 mod refusals;

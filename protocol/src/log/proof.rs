@@ -152,11 +152,42 @@ impl ConsistencyProof {
             let same = old_size != new_size || old_root == new_root;
             return if self.0.is_empty() && same { Ok(()) } else { Err(BadProof) };
         }
+        if self.roots(old_size, new_size, old_root)? == (*old_root, *new_root) {
+            Ok(())
+        } else {
+            Err(BadProof)
+        }
+    }
+
+    /// The root of the first `old` entries in the tree of size and root `new`, as these hashes
+    /// show it: whoever signed another root for `old` has signed two trees. None if they show
+    /// nothing, as always for a power of two, whose own root such a proof leaves out.
+    #[must_use]
+    pub fn shown_root(
+        &self,
+        old: TreeSize,
+        (new, new_root): (TreeSize, &Digest),
+    ) -> Option<Digest> {
+        if old.0 == 0 || old >= new || old.0.is_power_of_two() {
+            return None;
+        }
+        // Only a power of two would take the root that is given here.
+        let (shown, made) = self.roots(old, new, &EMPTY_ROOT).ok()?;
+        (made == *new_root).then_some(shown)
+    }
+
+    /// The roots of the old and the new tree that the hashes make. `old_root` stands for an old
+    /// tree that is one complete subtree.
+    fn roots(
+        &self,
+        old_size: TreeSize,
+        new_size: TreeSize,
+        old_root: &Digest,
+    ) -> Result<(Digest, Digest), BadProof> {
         let mut walk =
             Walk { place: old_size.0.saturating_sub(1), last: new_size.0.saturating_sub(1) };
         walk.up(walk.place.trailing_ones());
         let mut rest = self.0.iter();
-        // An old tree that is one complete subtree stands for its own hash.
         let first =
             if old_size.0.is_power_of_two() { *old_root } else { *rest.next().ok_or(BadProof)? };
         let (mut old, mut new) = (first, first);
@@ -169,8 +200,7 @@ impl ConsistencyProof {
                 Side::Right => new = node_hash(&new, beside),
             }
         }
-        let holds = walk.last == 0 && old == *old_root && new == *new_root;
-        if holds { Ok(()) } else { Err(BadProof) }
+        if walk.last == 0 { Ok((old, new)) } else { Err(BadProof) }
     }
 }
 

@@ -3,7 +3,9 @@
 pub(crate) mod cross;
 pub(crate) mod export;
 pub(crate) mod fold;
+mod follow;
 mod inspect;
+mod proof;
 mod remote;
 pub(crate) mod report;
 pub(crate) mod source;
@@ -63,6 +65,11 @@ enum What {
     /// Check a log, and print what auditors look at: movements by month, corrections, grants just
     /// under the limit, unusual refunds, a random sample. 例月出納検査・決算審査の資料
     Report(ReportArgs),
+    /// Watch the logs of several nodes, and what their witnesses have seen of them; ends with exit
+    /// code 1 when a log has two histories. 複数の町の記録を見張る
+    Follow(follow::Args),
+    /// Check a proof that a log has two histories, without asking anybody. 二重履歴の証明を検証する
+    Proof(proof::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -267,6 +274,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Cross(args) => run_cross(&args),
         What::Export(args) => run_export(&args),
         What::Report(args) => run_report(&args),
+        What::Follow(args) => follow::run(args),
+        What::Proof(args) => proof::run(&args),
     };
     match ran {
         Ok(true) => Ok(ExitCode::SUCCESS),

@@ -13,7 +13,7 @@ use jichi_protocol::{
     directory::{
         Address, Directory, DirectoryRoot, Few, Member, NotAuthorized, Party, PeerId, Taking, take,
     },
-    id::Generation,
+    id::{Generation, TownId},
     label::Label,
     signature::{PublicKey, SigningKey},
 };
@@ -131,6 +131,13 @@ struct Parts {
     /// A protocol version that it speaks; may be given several times; 1 for a new member.
     #[arg(long = "protocol-version")]
     versions: Vec<u16>,
+    /// The public key that cosigns other towns' checkpoints.
+    #[arg(long)]
+    witness_key: Option<PublicKey>,
+    /// A town that cosigns its checkpoints; may be given several times. Without it all other towns
+    /// do, in a federation of up to 17.
+    #[arg(long = "witness")]
+    witnesses: Vec<TownId>,
 }
 
 /// Runs `jichi directory`. Exit codes: 0 ok, 1 the check failed, 2 usage, 3 cannot read or write.
@@ -213,6 +220,7 @@ fn set(members: &mut Members, who: Party, parts: Parts) -> Result<(), AuthorFaul
     let lacks = AuthorFault::Lacks;
     let addresses = Some(parts.addresses).filter(|given| !given.is_empty());
     let versions = Some(parts.versions).filter(|given| !given.is_empty());
+    let witnesses = Some(parts.witnesses).filter(|given| !given.is_empty());
     let of = |name| move || lacks(name);
     let member = Member {
         who,
@@ -228,6 +236,11 @@ fn set(members: &mut Members, who: Party, parts: Parts) -> Result<(), AuthorFaul
         versions: match part(versions.map(Few::new).transpose()?, old, |m| &m.versions) {
             Some(versions) => versions,
             None => Few::new(vec![1])?,
+        },
+        witness_key: parts.witness_key.or_else(|| old.and_then(|member| member.witness_key)),
+        witnesses: match witnesses {
+            Some(witnesses) => Some(Few::new(witnesses)?),
+            None => old.and_then(|member| member.witnesses.clone()),
         },
     };
     members.insert(who, member);
@@ -276,6 +289,12 @@ fn show_members(directory: &Directory) {
         }
         for version in member.versions.iter() {
             out::line(format_args!("  speaks   {version}"));
+        }
+        if let Some(key) = &member.witness_key {
+            out::line(format_args!("  witness  {key}"));
+        }
+        for town in member.witnesses.iter().flat_map(|witnesses| witnesses.iter()) {
+            out::line(format_args!("  cosigned by {town}"));
         }
     }
 }

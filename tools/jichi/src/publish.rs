@@ -64,5 +64,7 @@ fn member(node: &Node) -> anyhow::Result<Member> {
         transport: peer_id_of(&keys.transport),
         addresses: Few::new(vec![address])?,
         versions: Few::new(vec![1])?,
+        witness_key: NodeKeys::witness(&settings)?.map(|key| key.public()),
+        witnesses: None,
     })
 }

@@ -293,6 +293,32 @@ impl Node {
         Ok(client.with_token(session["token"].as_str().unwrap_or_default()))
     }
 
+    /// A second machine with everything that this node has, as a clone of its disk would be; it
+    /// listens elsewhere, and does not run.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn cloned_to(&self, dir: &Path) -> anyhow::Result<Self> {
+        let copied = Command::new("cp").arg("-a").arg(&self.dir).arg(dir).status()?;
+        if !copied.success() {
+            bail!("the node's folder cannot be copied");
+        }
+        let (is, new) = (self.addresses, addresses()?);
+        let mut text = fs::read_to_string(dir.join("node.toml"))?;
+        for (is, new) in [
+            (is.public, new.public),
+            (is.terminal, new.terminal),
+            (is.staff, new.staff),
+            (is.metrics, new.metrics),
+        ] {
+            text = text.replace(&is.to_string(), &new.to_string());
+        }
+        let peer = |at: SocketAddr| format!("/tcp/{}", at.port());
+        fs::write(dir.join("node.toml"), text.replace(&peer(is.peer), &peer(new.peer)))?;
+        let (town, ahead, program) = (self.town, self.ahead.clone(), self.program.clone());
+        Ok(Self { dir: dir.to_path_buf(), addresses: new, town, ahead, program, child: None })
+    }
+
     /// The folder of its stores.
     #[must_use]
     pub fn data(&self) -> PathBuf {

@@ -193,6 +193,8 @@ fn member(town: usize) -> Member {
         transport: PeerId::new(CODES[town].as_bytes()).expect("an id"),
         addresses: Few::new(vec![]).expect("few"),
         versions: Few::new(vec![1]).expect("few"),
+        witness_key: None,
+        witnesses: None,
     }
 }
 

@@ -97,6 +97,12 @@ impl Desk {
         desk
     }
 
+    /// The key of the town's log.
+    pub(crate) fn log_key(&self) -> SigningKey {
+        let Digest(seed) = Digest::of(&[self.town.as_str().as_bytes(), &[0]]);
+        SigningKey::from_seed(&seed)
+    }
+
     /// A town that opened on this day and knows nothing yet.
     pub(crate) fn bare(town: &str, on: &str) -> Self {
         let town: TownId = town.parse().unwrap();

@@ -229,6 +229,23 @@ impl Maker<'_> {
             .collect()
     }
 
+    /// The log of `b` is shown to continue itself, which changes nothing where nothing was wrong.
+    fn judgement(&mut self) {
+        let b = &self.pair.b;
+        let mut tree = crate::log::tree::Tree::default();
+        let mut head = |hash| {
+            tree.push(hash);
+            let origin = crate::log::checkpoint::Origin::of(b.town, Generation(1));
+            crate::log::checkpoint::Checkpoint::of_tree(origin, &tree).sign(&b.log_key())
+        };
+        let (first, second) = (word("first"), word("second"));
+        let pair = LogPair { older: head(first), newer: head(second) };
+        let proof = crate::log::proof::ConsistencyProof(vec![second]);
+        let verdict = LogVerdict::Shown { pair, proof };
+        let judgement = LogJudgement { town: b.town, verdict };
+        self.made.push((None, Command::JudgeLog(judgement, Nothing {})));
+    }
+
     fn states(&mut self, account: AccountId) {
         for state in [HolderState::Frozen, HolderState::Open] {
             let change = AccountStateChange { account, state, actor: Actor::Officer(OFFICER) };
@@ -291,6 +308,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.conversion(link, "odd", 250);
     maker.add(Command::PickTown(Nothing {}, Pick { account, conversion: first }));
     maker.transfers(account, second);
+    maker.judgement();
     maker.states(account);
     maker.sale(account, 10, [5, 5]);
     maker.life();

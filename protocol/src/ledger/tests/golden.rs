@@ -7,14 +7,15 @@ use super::{
     desk::*,
     every::{base, deliveries, kinds_in},
     payout::SECOND,
+    peer_log::doubt_and_proof,
     street::STREET,
     voucher::VOUCHER,
 };
 use crate::{
     codec,
     command::{
-        AssociationPayee, BulkEnd, BulkMode, Command, Nothing, RunStep, StateHash, TransferAgain,
-        TransferReturned,
+        AssociationPayee, BulkEnd, BulkMode, Command, LogJudgement, Nothing, RunStep, StateHash,
+        TransferAgain, TransferReturned,
     },
     digest::{Digest, Hex},
     entry::{Entry, Outcome, StoredEntry},
@@ -59,6 +60,10 @@ fn scripted() -> Desk {
         for (kind, command) in jobs {
             desk.keyed(Some(OperationKey::Job { kind, date }), command).unwrap();
         }
+    }
+    for verdict in doubt_and_proof(&pair) {
+        let judgement = LogJudgement { town: pair.b.town, verdict };
+        desk.fact(Command::JudgeLog(judgement, Nothing {}));
     }
     let hash = desk.ledger.hash();
     let key = OperationKey::Job { kind: JobKind::StateHash, date };

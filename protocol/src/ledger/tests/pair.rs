@@ -39,6 +39,8 @@ pub(crate) fn member(desk: &Desk) -> Member {
         transport: PeerId::new(meta.town.as_str().as_bytes()).unwrap(),
         addresses: Few::new(vec![]).unwrap(),
         versions: Few::new(vec![1]).unwrap(),
+        witness_key: None,
+        witnesses: None,
     }
 }
 

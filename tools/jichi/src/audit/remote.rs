@@ -44,19 +44,31 @@ impl Remote {
         if token.is_some() && !keeps_secrets(base) {
             return Err(CannotRead::PlainToken.into());
         }
-        let config = Agent::config_builder()
-            .timeout_global(Some(ANSWER_TIME_MAX))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent("jichi-audit")
-            .build();
-        let agent: Agent = config.into();
+        let agent = agent();
         let note_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
         let note = fetch(&agent, &format!("{base}/log/checkpoint"), None, note_max)?
             .ok_or_else(|| CannotRead::NotANode(base.to_owned()))?;
         let checkpoint = SignedCheckpoint::parse(&note)
             .map_err(|fault| Fault::MalformedCheckpoint { size: TreeSize(0), fault })?;
         Ok(Self { agent, base: base.to_owned(), token, checkpoint })
+    }
+
+    /// A public text of a node; none if there is no such text.
+    pub(crate) fn text(base: &str, path: &str) -> Result<Option<String>, CannotRead> {
+        let text_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = fetch(&agent(), &format!("{base}/{path}"), None, text_max)?;
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// The hashes of a tile.
+    pub(crate) fn hashes(&self, path: TilePath) -> Result<Vec<Digest>, CannotRead> {
+        self.tile(path).map_err(|stop| match stop {
+            Stop::CannotRead(error) => error,
+            Stop::Fault(found) => CannotRead::Malformed {
+                path: path.to_string().into(),
+                why: found.fault.to_string(),
+            },
+        })
     }
 
     /// Whether entries can be asked for.
@@ -164,6 +176,16 @@ impl Remote {
         hashes.truncate(usize::from(path.width()));
         Ok(hashes)
     }
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(ANSWER_TIME_MAX))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent("jichi-audit")
+        .build()
+        .into()
 }
 
 /// Whether what is sent there is not read on the way: TLS, or this machine itself.

@@ -210,7 +210,8 @@ impl World {
         }
         let read = Arriving::parse(Party::Town(setup::town_id(from)), bytes).and_then(|arriving| {
             let key = log_key_of(&up.ledger, arriving.sender());
-            arriving.proved(&key.ok_or(DeliveryFault::NotInDirectory)?)
+            let proved = arriving.proved(&key.ok_or(DeliveryFault::NotInDirectory)?)?;
+            Ok(proved.0)
         });
         let submission = match read {
             Ok(submission) => submission,

@@ -53,6 +53,8 @@ fn directory() -> Command {
         transport: PeerId::new(town.as_bytes()).unwrap(),
         addresses: Few::new(Vec::new()).unwrap(),
         versions: Few::new(vec![1]).unwrap(),
+        witness_key: None,
+        witnesses: None,
     };
     let issued = jichi_node::clock::now();
     let (version, valid_until) = (DirectoryVersion(1), issued.later_by_ms(86_400_000));
