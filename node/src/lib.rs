@@ -22,6 +22,7 @@ pub mod notebook;
 pub mod look_up;
 pub mod data_request;
 pub mod bulk;
+pub mod text_file;
 pub mod application;
 pub mod street_card;
 pub mod session;

@@ -7,6 +7,7 @@ mod line;
 mod peers;
 mod share;
 mod swarm;
+mod tally;
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -5,7 +5,7 @@ mod my_number;
 pub mod day;
 pub mod mykey;
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use core::{fmt, str::FromStr};
 
 use crate::points::Points;
@@ -16,6 +16,20 @@ use crate::points::Points;
 #[must_use]
 pub fn code_input(typed: &str) -> String {
     typed.trim().chars().map(plain).collect()
+}
+
+/// A number as people read it: `1,234,567`.
+#[must_use]
+pub fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Text that is no amount of points.

@@ -115,7 +115,8 @@ fn towns_cosign_each_other_and_a_killed_witness_remembers() -> anyhow::Result<()
     sagamihara.kill()?;
     sagamihara.start()?;
     let public = sagamihara.public();
-    let submit = |body: &str| public.post_text("/witness/add-checkpoint", "text/plain", body);
+    let submit =
+        |body: &str| public.post_bytes("/witness/add-checkpoint", "text/plain", body.as_bytes());
     // Who does not know what was cosigned last is told; the memory was on the disk.
     let last = signed.claimed().size;
     let (status, told) = submit(&format!("old 0\n\n{note}"))?;

@@ -1,6 +1,13 @@
 //! Grant codes: the town signs them, holders show them (付与QR).
 
-use axum::{Json, Router, extract::State, routing::post};
+mod poster;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    response::Response,
+    routing::{get, post},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jichi_protocol::{
     codec,
@@ -23,6 +30,7 @@ use super::{
     idempotency::IdempotencyKey,
     officer::by,
     payment::points,
+    print,
     problem::{Problem, edge::EdgeProblem},
     resident::invalid,
 };
@@ -74,7 +82,9 @@ fn shown(text: &str, town: TownId, key: PublicKey) -> Result<GrantCode, Problem>
 
 /// The routes of the staff's listener.
 pub fn staff_routes() -> Router<Town> {
-    Router::new().route("/v1/codes", post(set).get(codes))
+    Router::new()
+        .route("/v1/codes", post(set).get(codes))
+        .route("/v1/codes/{id}/poster", get(poster))
 }
 
 /// The routes of holders.
@@ -156,6 +166,25 @@ async fn codes(
         code: text_of(&town, &known.code),
     };
     Ok(Json(known.await?.into_iter().map(view).collect()))
+}
+
+/// A sheet to put up where the code is shown, as a PDF.
+async fn poster(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    Path(id): Path<String>,
+) -> Result<Response, NoEntry> {
+    officer.require(Role::Approver)?;
+    let id: CodeId = id.parse().map_err(|_| EdgeProblem::NotFound)?;
+    let known = answer::read(town.engine(), |ledger| {
+        let code = ledger.grant_code(&id)?.code.clone();
+        let programme = ledger.programmes().find(|known| known.id == code.programme)?;
+        Some((code, programme.name.to_string()))
+    });
+    let (code, programme) = known.await?.ok_or(EdgeProblem::NotFound)?;
+    let text = text_of(&town, &code);
+    let sheet = poster::Poster { town: town.name().ja.clone(), programme, code, text };
+    print::pdf(&town, "grant-code.pdf", move |font| sheet.draw(font)).await
 }
 
 #[derive(Deserialize)]

@@ -20,7 +20,7 @@ use jichi_protocol::{
     key::OperationKey,
     programme::{GrantRule, Measure, Programme},
     refusal::Refusal,
-    text::code_input,
+    text::{code_input, day::date_input},
 };
 use std::collections::BTreeMap;
 
@@ -31,10 +31,12 @@ use super::{
     grant::{attest, programme_on},
     problem::edge::EdgeProblem,
     refusal,
+    resident::invalid,
 };
 use crate::{
     engine::{Answer, NotTaken},
     staff::Role,
+    text_file::{line_of, text_of},
     town::Town,
 };
 
@@ -72,16 +74,22 @@ enum LineResult {
 /// The lines of a file, each read or not.
 type Lines = Vec<Result<Line, (u32, &'static str)>>;
 
-/// Reads `participant, day, steps`, or `participant, points` without a day. A heading, blank
-/// lines, a mark of UTF-8 and quotes around fields are no matter.
+/// Reads `participant, day, steps`, or `participant, points` without a day. A heading, blank lines
+/// and quotes around fields are no matter; a day is written as people write it.
 fn read(text: &str, dated: bool) -> Lines {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut lines = Vec::new();
-    for (number, line) in (1_u32..).zip(text.lines()) {
-        let fields: Vec<String> =
-            line.split(',').map(|field| code_input(field.trim().trim_matches('"'))).collect();
-        let amount = fields.last().and_then(|amount| amount.parse().ok());
-        if fields.iter().all(String::is_empty) || (number == 1 && amount.is_none()) {
+    let mut first = true;
+    for record in reader.records() {
+        // The bytes are text already, and rows may have any number of fields.
+        let Ok(record) = record else { break };
+        let number = line_of(text, &record);
+        let fields: Vec<String> = record.iter().map(|field| code_input(field.trim())).collect();
+        let amount = fields.last().and_then(|amount| amount.replace(',', "").parse().ok());
+        let heading = first && amount.is_none();
+        first = false;
+        if heading || fields.iter().all(String::is_empty) {
             continue;
         }
         let wanted = if dated { 3 } else { 2 };
@@ -91,7 +99,7 @@ fn read(text: &str, dated: bool) -> Lines {
             lines.push(Err((number, "line_form")));
             continue;
         };
-        let day = fields.get(1).filter(|_| dated).map(|day| day.replace('/', "-").parse());
+        let day = fields.get(1).filter(|_| dated).map(|day| date_input(day));
         lines.push(match day.transpose() {
             Ok(day) => Ok(Line { number, enrolment, day, amount }),
             Err(_) => Err((number, "date_form")),
@@ -126,7 +134,7 @@ async fn take(
     dated: bool,
 ) -> Result<Response, NoEntry> {
     let bytes = body::read(body, FILE_BYTES_MAX).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| EdgeProblem::InvalidValue)?;
+    let text = text_of(&bytes).ok_or_else(|| invalid("file"))?;
     let (programme, _) = programme_on(town, programme).await?;
     let fits = match &programme.rule {
         Some(GrantRule::Steps { .. }) => dated,
@@ -143,7 +151,7 @@ async fn take(
         return Err(Refusal::WrongRule.into());
     }
     let file = File { town, programme: &programme, hash: Digest::of(&[&bytes]), maker };
-    let lines = read(text, dated);
+    let lines = read(&text, dated);
     let results = file.grant_all(&lines).await?;
     let mut reply = String::from("\u{feff}行,参加者番号,結果,ポイント,理由\r\n");
     for line in &lines {
@@ -305,7 +313,7 @@ mod tests {
     #[test]
     fn lines_are_read_with_and_without_heading_mark_and_quotes() {
         let text = "\u{feff}参加者番号,日付,歩数\r\n\"A-001\",2026/04/01,8000\r\n\r\nA-002,2026-04-02,１２０００\n";
-        let lines = read(text, true);
+        let lines = read(&text_of(text.as_bytes()).unwrap(), true);
         let read: Vec<_> = lines.iter().flatten().map(|it| (it.number, it.amount)).collect();
         assert_eq!(read, [(2, 8_000), (4, 12_000)]);
         assert_eq!(lines.iter().flatten().next().map(|it| it.enrolment.as_str()), Some("A-001"));
@@ -321,5 +329,36 @@ mod tests {
             [(1, "date_form"), (2, "line_form"), (3, "line_form")]
         );
         assert_eq!(faults("A,500\nB,2026-04-01,5", false), [(2, "line_form")]);
+    }
+
+    type Seen = Result<(u32, String, u64), (u32, &'static str)>;
+
+    fn seen(text: &str, dated: bool) -> Vec<Seen> {
+        let lines = read(text, dated).into_iter();
+        lines.map(|line| line.map(|line| (line.number, line.enrolment, line.amount))).collect()
+    }
+
+    #[test]
+    fn days_and_numbers_are_read_as_people_write_them() {
+        let text = "参加者番号,日付,歩数\nH-1,令和8年5月1日,\"8,200\"\n\nＨ－１,2026/5/2,９０００\nH-2,x,1\nH-3,2026-05-01\n";
+        let h1 = || "H-1".to_owned();
+        let wanted = vec![
+            Ok((2, h1(), 8_200)),
+            Ok((4, h1(), 9_000)),
+            Err((5, "date_form")),
+            Err((6, "line_form")),
+        ];
+        assert_eq!(seen(text, true), wanted);
+        let days: Vec<_> = read(text, true).into_iter().flatten().filter_map(|l| l.day).collect();
+        assert_eq!(days, ["2026-05-01".parse().unwrap(), "2026-05-02".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_file_in_cp932_is_the_same_file() {
+        let text = "参加者番号,ポイント\r\nH-1,300\r\n";
+        let (cp932, _, _) = encoding_rs::SHIFT_JIS.encode(text);
+        let read_back = text_of(&cp932).unwrap();
+        assert_eq!(seen(&read_back, false), [Ok((2, "H-1".to_owned(), 300))]);
+        assert!(text_of(&[0xff, 0xfe, 0xff]).is_none());
     }
 }

@@ -2,7 +2,6 @@
 //! quoting and line ends that a sanitiser left. A problem names line and column, never the text.
 
 use csv::{ReaderBuilder, StringRecord, Trim};
-use encoding_rs::SHIFT_JIS;
 use jichi_protocol::{
     points::Points,
     text::{
@@ -13,7 +12,7 @@ use jichi_protocol::{
 use minicbor::{Decode, Encode};
 
 use super::day;
-use crate::register::kana;
+use crate::{register::kana, text_file};
 
 /// The largest file, in bytes.
 pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -232,7 +231,7 @@ fn column(name: &str) -> Option<Column> {
 /// # Errors
 /// [`FileFault`].
 pub fn read(bytes: &[u8], purpose: Purpose) -> Result<Lines, FileFault> {
-    let text = text_of(bytes)?;
+    let text = text_file::text_of(bytes).ok_or(FileFault::Encoding)?;
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -247,8 +246,7 @@ pub fn read(bytes: &[u8], purpose: Purpose) -> Result<Lines, FileFault> {
     let mut lines = Lines::default();
     for record in records {
         let Ok(record) = record else { return Err(FileFault::Encoding) };
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let line = text_file::line_of(&text, &record);
         if record.iter().all(|field| field.trim_matches(blank).is_empty()) {
             continue;
         }
@@ -264,25 +262,6 @@ pub fn read(bytes: &[u8], purpose: Purpose) -> Result<Lines, FileFault> {
         return Err(FileFault::Empty);
     }
     Ok(lines)
-}
-
-/// The text, in UTF-8 without its mark.
-fn text_of(bytes: &[u8]) -> Result<String, FileFault> {
-    let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = if let Ok(text) = core::str::from_utf8(plain) {
-        text.to_owned()
-    } else {
-        // The encoding of the WHATWG that is named Shift_JIS is CP932.
-        let (text, broken) = SHIFT_JIS.decode_without_bom_handling(bytes);
-        if broken {
-            return Err(FileFault::Encoding);
-        }
-        text.into_owned()
-    };
-    // The reader counts a line at its line feed, so a carriage return before one would name the
-    // line above; a lone one ends a line for nobody but old spreadsheets.
-    let fed = text.contains('\n');
-    Ok(text.replace("\r\n", "\n").replace('\r', if fed { "" } else { "\n" }))
 }
 
 fn columns(head: &StringRecord) -> Result<Vec<Option<Column>>, FileFault> {

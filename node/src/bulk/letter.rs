@@ -9,7 +9,7 @@ use jichi_protocol::{
     digest::Digest,
     id::{AccountId, BulkId, SlipId},
     points::Points,
-    text::code_input,
+    text::{code_input, grouped},
 };
 use minicbor::{Decode, Encode};
 
@@ -190,7 +190,7 @@ fn letter(sheets: &mut Sheets<'_>, sender: &Sender, slip: &SlipRecord) -> Result
     let what =
         format!("{}({})のポイントをお受け取りいただけます。", sender.programme, slip.activity);
     let below = sheets.paragraph(left, mm(126), width, Pt(12), &what);
-    let points = format!("{}ポイント", grouped(slip.points));
+    let points = format!("{}ポイント", grouped(slip.points.get()));
     sheets.text(mm(105), below + mm(10), Pt(24), Align::Centre, &points);
     sheets.frame((mm(30), below + mm(18)), (mm(150), mm(26)), mm(0).tenths(6));
     sheets.text(mm(105), below + mm(26), Pt(11), Align::Centre, "受取コード");
@@ -202,19 +202,6 @@ fn letter(sheets: &mut Sheets<'_>, sender: &Sender, slip: &SlipRecord) -> Result
                期限までに受け取られなかったポイントは失われます。";
     sheets.paragraph(left, below + mm(68), width, Pt(11), how);
     sheets.qr(mm(160), mm(250), mm(30), &slip.code)
-}
-
-/// `1,200`.
-fn grouped(points: Points) -> String {
-    let digits = points.get().to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// 令和8年9月30日.
@@ -285,8 +272,6 @@ mod tests {
 
     #[test]
     fn figures_and_days_are_written_as_people_read_them() {
-        assert_eq!(grouped(Points::from_u32(1_234_567)), "1,234,567");
-        assert_eq!(grouped(Points::from_u32(200)), "200");
         assert_eq!(era_day("2026-09-30".parse().unwrap()), "令和8年9月30日");
         assert_eq!(defused("=1+1"), "'=1+1");
     }

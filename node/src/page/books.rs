@@ -3,10 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jichi_protocol::{account::Side, date::BusinessDate, ledger::Ledger};
+use jichi_protocol::{account::Side, date::BusinessDate, ledger::Ledger, text::grouped};
 use tokio::sync::Mutex;
 
-use super::words::{book, grouped};
+use super::words::book;
 use crate::{
     api::answer::{self, NoEntry},
     clock::{self, Monotonic},

@@ -17,13 +17,14 @@ use jichi_protocol::{
     ledger::Ledger,
     log::receipt::FILE_EXTENSION,
     lot::Lot,
+    text::grouped,
 };
 use serde::Deserialize;
 
 use super::{
     html, see_other,
     visit::{Frame, Place, Visit},
-    words::{Day, Words, grouped, kind, origin},
+    words::{Day, Words, kind, origin},
 };
 use crate::{
     api::{
@@ -142,7 +143,7 @@ async fn me(
         frame,
         mykey: mykey.unwrap_or_default(),
         date: Day::parse(&balance.date),
-        points: grouped(balance.points.into()),
+        points: grouped(balance.points),
         state: state(balance.state),
         lots,
         waiting,
@@ -183,7 +184,7 @@ fn lots(ledger: &Ledger, account: &AccountId) -> Vec<LotRow> {
         let seen = view::LotView::of(&lot);
         LotRow {
             origin: origin(ledger, lot.terms.origin),
-            points: grouped(seen.points.into()),
+            points: grouped(seen.points),
             earned: Day::of(lot.terms.earned),
             expires: seen.expires.as_deref().map(Day::parse),
         }
@@ -199,7 +200,7 @@ fn waiting(ledger: &Ledger, account: &AccountId) -> Vec<WaitingRow> {
         WaitingRow {
             conversion: id.to_string(),
             company: terms.map_or_else(id_of, |terms| terms.name.to_string()),
-            points: grouped(conversion.lot.points.get().into()),
+            points: grouped(conversion.lot.points.get()),
             last_day: Day::of(conversion.last_day),
             key: String::new(),
         }
@@ -209,9 +210,9 @@ fn waiting(ledger: &Ledger, account: &AccountId) -> Vec<WaitingRow> {
 
 impl Line {
     fn of(line: &view::Line) -> Self {
-        let (ins, outs) = (grouped(line.points_in.into()), grouped(line.points_out.into()));
+        let (ins, outs) = (grouped(line.points_in), grouped(line.points_out));
         let moved = match (line.points_in, line.points_out) {
-            (0, 0) if line.points_waiting > 0 => Moved::Waits(grouped(line.points_waiting.into())),
+            (0, 0) if line.points_waiting > 0 => Moved::Waits(grouped(line.points_waiting)),
             (0, 0) => Moved::Nothing,
             (_, 0) => Moved::In(ins),
             (0, _) => Moved::Out(outs),

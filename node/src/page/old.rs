@@ -1,11 +1,12 @@
 //! A holder's history in a former system: read only, and apart from the history here.
 
 use axum::{http::StatusCode, response::Response};
+use jichi_protocol::text::grouped;
 
 use super::{
     html,
     visit::{Frame, Place, Visit},
-    words::{Day, grouped},
+    words::Day,
 };
 use crate::{
     api::{answer::NoEntry, problem::edge::EdgeProblem},
@@ -21,7 +22,7 @@ struct OldRow {
 
 impl OldRow {
     fn of(line: OldLine) -> Self {
-        let shown = |points: u64| (points > 0).then(|| grouped(points.into()));
+        let shown = |points: u64| (points > 0).then(|| grouped(points));
         Self {
             day: Day::of(line.date),
             points_in: shown(line.points_in),

@@ -17,14 +17,14 @@ use jichi_protocol::{
     key::ClientKey,
     points::Points,
     refusal::Refusal,
-    text::amount_input,
+    text::{amount_input, grouped},
 };
 use serde::Deserialize;
 
 use super::{
     html,
     visit::{Frame, Place, Visit},
-    words::{Day, grouped},
+    words::Day,
 };
 use crate::{
     api::{
@@ -216,9 +216,9 @@ async fn order_page(
         hold: id.to_string(),
         name: name.await?,
         points: statement.points.get(),
-        points_shown: grouped(statement.points.get().into()),
-        total: grouped(statement.total_yen.get().into()),
-        card: grouped(statement.card_yen.get().into()),
+        points_shown: grouped(statement.points.get()),
+        total: grouped(statement.total_yen.get()),
+        card: grouped(statement.card_yen.get()),
         last_day: Day::of(statement.last_day),
         campaign: statement.campaign.map(|campaign| campaign.to_string()),
     };
@@ -270,7 +270,7 @@ async fn ordered_page(
         Said::Confirm => {
             let seen = Points::new(form.points).ok_or(EdgeProblem::NumberOutOfRange)?;
             site::confirmed(&visit.town, desk, account, &id, seen).await?;
-            Some(grouped(form.points.into()))
+            Some(grouped(form.points))
         }
         Said::Decline if desk.decline(&id, &account) => None,
         Said::Decline => return Err(Refusal::UnknownHold.into()),

@@ -11,9 +11,10 @@ use axum::{
 use jichi_protocol::{
     command::{AccountStateChange, Actor, Command, Nothing},
     log::receipt::Receipt,
+    text::grouped,
 };
 
-use super::words::{Day, KINDS, grouped};
+use super::words::{Day, KINDS};
 use stage::{NAME, PASSWORD, Stage};
 
 const TEMPLATES: &[(&str, &str)] = &[
@@ -60,7 +61,7 @@ fn every_template_is_looked_at_by_the_tests() {
 
 #[test]
 fn numbers_and_days_are_written_for_readers() {
-    assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    assert_eq!([0_u64, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     let day = Day::parse("2026-05-01T09:30:00.000+09:00");
     assert_eq!((day.iso.as_str(), day.ja.as_str()), ("2026-05-01", "2026年5月1日"));
 }

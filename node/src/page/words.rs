@@ -222,17 +222,3 @@ impl Day {
         date.map_or_else(|| Self { iso: text.into(), ja: text.into() }, Self::of)
     }
 }
-
-/// A number in groups of three digits.
-#[must_use]
-pub fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}

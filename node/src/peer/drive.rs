@@ -29,6 +29,7 @@ use super::{
     peers::Known,
     share::Share,
     swarm::{AnswerTo, AskingEvent, FlightId, Net, NetEvent},
+    tally::Tally,
 };
 use crate::clock::{self, Monotonic};
 
@@ -38,8 +39,6 @@ const REPLIES_MAX: usize = 1_024;
 const DIALS_MAX: usize = 32;
 /// How often an outbound-only node looks for peers that it has lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often the same trouble is written about at most.
-const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// The other ends of what the node holds.
 pub(super) struct Ends {
@@ -61,25 +60,6 @@ struct Flight {
 struct Link {
     since: Monotonic,
     heard: Option<Monotonic>,
-}
-
-/// Trouble that anyone on the network can make, so it is counted and seldom written about.
-#[derive(Default)]
-pub(super) struct Tally {
-    count: u64,
-    said: Option<Monotonic>,
-}
-
-impl Tally {
-    /// One more; the count so far, if it is time to write about it.
-    pub(super) fn add(&mut self, now: Monotonic) -> Option<u64> {
-        self.count = self.count.saturating_add(1);
-        let due = self.said.is_none_or(|said| now.since(said) >= SAID_EVERY);
-        due.then(|| {
-            self.said = Some(now);
-            self.count
-        })
-    }
 }
 
 /// The node's answer, on its way to who asked.

@@ -422,7 +422,7 @@ async fn connections_that_prove_no_key_are_bounded() {
 
 #[test]
 fn trouble_is_counted_always_and_written_about_once_a_minute() {
-    let mut tally = drive::Tally::default();
+    let mut tally = tally::Tally::default();
     let at = |seconds| crate::clock::Monotonic(Duration::from_secs(seconds));
     assert_eq!(tally.add(at(5)), Some(1));
     assert_eq!(tally.add(at(5)), None);

@@ -217,11 +217,11 @@ impl Client {
     ///
     /// # Errors
     /// When the node cannot be reached.
-    pub fn post_text(
+    pub fn post_bytes(
         &self,
         path: &str,
         content_type: &str,
-        body: &str,
+        body: &[u8],
     ) -> anyhow::Result<(u16, String)> {
         let address = format!("{}{path}", self.base);
         let mut request = self.agent.post(&address).header("content-type", content_type);

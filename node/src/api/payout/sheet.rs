@@ -10,6 +10,7 @@ use jichi_protocol::{
     id::{MerchantId, RunId},
     payout::Statement,
     points::Points,
+    text::grouped,
 };
 
 use super::{
@@ -112,22 +113,8 @@ fn pages(
     sheets.finish()
 }
 
-/// 1,234,567
-fn grouped(points: Points) -> String {
-    let digits = points.get().to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        let left = digits.len().saturating_sub(at);
-        if at > 0 && left.is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 fn minus(points: Points) -> String {
-    if points.is_zero() { "0".to_owned() } else { format!("-{}", grouped(points)) }
+    if points.is_zero() { "0".to_owned() } else { format!("-{}", grouped(points.get())) }
 }
 
 fn page(
@@ -151,7 +138,7 @@ fn page(
         view::year_ja(run.fiscal_year())
     );
     sheets.text(mm(20), mm(72), Pt(11), Align::Left, &period);
-    let sum = format!("支払額 {}円", grouped(statement.net));
+    let sum = format!("支払額 {}円", grouped(statement.net.get()));
     sheets.text(mm(20), mm(84), Pt(16), Align::Left, &sum);
     let state = view::state_words(&statement.state).1;
     let day = format!("支払予定日 {}  状態 {state}", run.pay_on);
@@ -172,7 +159,7 @@ fn page(
     let mut rows: Vec<Vec<String>> = Vec::new();
     for (kind, points) in &statement.taken {
         let back = statement.back.get(kind).copied().unwrap_or_default();
-        rows.push(vec![view::kind_words(*kind).1.to_owned(), grouped(*points), minus(back)]);
+        rows.push(vec![view::kind_words(*kind).1.to_owned(), grouped(points.get()), minus(back)]);
     }
     let line = |name: &str, amount: String| vec![name.to_owned(), amount, String::new()];
     rows.push(line(
@@ -180,13 +167,13 @@ fn page(
         minus(statement.fee),
     ));
     rows.push(line("前回までの返還分の相殺", minus(statement.set_off)));
-    rows.push(line("振込返戻分の合算", grouped(statement.brought)));
-    rows.push(line("支払額", grouped(statement.net)));
+    rows.push(line("振込返戻分の合算", grouped(statement.brought.get())));
+    rows.push(line("支払額", grouped(statement.net.get())));
     let below = sheets.table(&table, rows);
     if !statement.claim_left.is_zero() {
         let rest = format!(
             "返還分のうち{}円は今回の支払額を超えるため、次回の精算で相殺します。",
-            grouped(statement.claim_left)
+            grouped(statement.claim_left.get())
         );
         sheets.paragraph(mm(20), below.tenths(100), mm(170), Pt(10), &rest);
     }

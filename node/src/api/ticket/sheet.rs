@@ -5,6 +5,7 @@ use jichi_protocol::{
     id::MerchantId,
     ledger::Ledger,
     points::Points,
+    text::grouped,
     ticket::{SignedTicket, Ticket, UsableShops},
 };
 
@@ -67,19 +68,6 @@ fn in_words(day: BusinessDate) -> String {
         }
         Some(_) | None => format!("{year}年{month}月{date}日"),
     }
-}
-
-/// A number with commas.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 impl Tickets {

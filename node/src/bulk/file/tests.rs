@@ -1,5 +1,7 @@
 //! Files as towns have them, and every fault of a line.
 
+use encoding_rs::SHIFT_JIS;
+
 use super::*;
 
 const PLAIN: &str = "マイキーID,ポイント,活動,日付,備考\r\n\

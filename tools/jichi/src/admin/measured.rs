@@ -15,17 +15,18 @@ pub(crate) struct Measured {
     /// The programme's number.
     #[arg(long)]
     programme: u32,
-    /// The CSV, in UTF-8: participant's number, day, steps; or participant's number, points.
+    /// The CSV, in UTF-8 or CP932: participant's number, day, steps; or participant's number,
+    /// points.
     file: PathBuf,
 }
 
 /// Sends the file to the programme's `steps` or `exchange`, and prints the reply file.
 pub(super) fn send(measured: &Measured, what: &str) -> anyhow::Result<()> {
     let path = &measured.file;
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
     let client = measured.desk.sign_in()?;
     let address = format!("/v1/programmes/{}/{what}", measured.programme);
-    let (status, reply) = client.post_text(&address, "text/csv; charset=utf-8", &text)?;
+    let (status, reply) = client.post_bytes(&address, "text/csv", &bytes)?;
     if status == 200 {
         out::line(reply.trim_end());
         return Ok(());

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
+use jichi_node::text_file::line_of;
 
 /// The encoding of a file, as the mapping names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -49,7 +50,7 @@ pub(super) fn read(path: &Path, encoding: Encoding) -> anyhow::Result<Vec<Row>> 
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|_| anyhow::anyhow!("a line cannot be read as CSV"))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = u64::from(line_of(&text, &record));
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }

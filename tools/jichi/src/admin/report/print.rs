@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use jichi_node::print::{self, Align, Column, Paper, PrintError, Printer, Pt, Sheets, mm};
-use jichi_protocol::report::Report;
+use jichi_protocol::{report::Report, text::grouped};
 use serde_json::{Map, Value, json};
 
 use super::table::{Cell, Table};
@@ -11,19 +11,6 @@ use super::table::{Cell, Table};
 /// 令和n年度
 fn year_ja(report: &Report) -> String {
     format!("令和{}年度({})", report.year.0.saturating_sub(2018), report.year.0)
-}
-
-/// 1,234,567
-pub(super) fn grouped(points: u64) -> String {
-    let digits = points.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 fn shown(cell: &Cell) -> String {
