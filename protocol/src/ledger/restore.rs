@@ -176,6 +176,7 @@ impl Ledger {
             | Command::HandleEnvelope(..)
             | Command::TurnDay(..)
             | Command::HashState(..)
+            | Command::JudgeLog(..)
             | Command::Restart(..)
             | Command::TakeBackOwn(..)
             | Command::NameUnheard(..)

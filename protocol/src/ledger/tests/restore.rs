@@ -55,9 +55,10 @@ fn says(desk: &Desk) -> Vec<Envelope> {
 
 /// A message of `desk` that its peer took.
 fn taken(peer: &Desk, place: crate::envelope::Acked) -> Envelope {
-    let of = |bytes: &Vec<u8>| match Entry::parse(bytes).unwrap().submission.command {
-        Command::HandleEnvelope(_, received) => Envelope::decode(&received.envelope).ok(),
-        _ => None,
+    let of = |bytes: &Vec<u8>| {
+        let command = Entry::parse(bytes).unwrap().submission.command;
+        let Command::HandleEnvelope(_, received) = command else { return None };
+        Envelope::decode(&received.envelope).ok()
     };
     let fits = |envelope: &Envelope| {
         let header = envelope.header();
