@@ -59,6 +59,7 @@ mod import;
 
 // Restore.
 mod restore;
+mod taken_back;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
