@@ -2,6 +2,7 @@
 //! direction, handled on arrival, and acknowledged without a gap (federation, Envelope).
 
 pub mod delivery;
+pub mod fence;
 pub mod outbox;
 
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -58,6 +59,9 @@ pub struct Channel {
     /// What is wrong with the peer's log: the channel is frozen.
     #[n(11)]
     log: Option<LogTrouble>,
+    /// What we have of the peer's older generations, if it ever began anew.
+    #[n(20)]
+    fences: Option<Vec<fence::Listed>>,
 }
 
 /// Why a town's log is not trusted any more.
@@ -133,6 +137,7 @@ impl Channel {
             beyond: BTreeMap::new(),
             fork: None,
             log: None,
+            fences: None,
         }
     }
 

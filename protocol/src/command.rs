@@ -12,6 +12,7 @@ mod order;
 mod person;
 mod points;
 mod proposed;
+mod restore;
 mod street;
 mod ticket;
 mod till;
@@ -53,6 +54,7 @@ pub use points::{
     WithdrawShared,
 };
 pub use proposed::Proposed;
+pub use restore::{ByTwo, FenceStep, Restart, Step, Unheard};
 pub use street::{
     CardOpening, CardStockMove, CardStockShared, ChargeAnswer, ChargePrivate, ChargeShared, Earner,
     RewardIntent, RewardReturnIntent, SignedReward, SignedRewardReturn, StreetCardLink,
@@ -446,6 +448,16 @@ commands! {
     122 CloseImport(ImportClosing, ByOfficer): Node,
     /// A slice of an accepted import becomes lots.
     123 TakeOver(DayTurn, Nothing): Rule,
+
+    // Restore: 170 to 179.
+    /// The town begins anew from a backup, with a new generation of log and channels.
+    170 Restart(Restart, ByTwo): Node,
+    /// A message that this town sent and its backup does not have, as a peer gave it back.
+    171 TakeBackOwn(Nothing, Received): Peer,
+    /// Two officers name the towns that cannot be heard, so that local spends open.
+    172 NameUnheard(Unheard, ByOfficer): Node,
+    /// Asks a town what it has, or does one thing that its fence says.
+    173 StepFence(FenceStep, Nothing): Rule,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -525,6 +537,8 @@ impl Command {
             | Self::SetBank(..)
             // Moving in.
             | Self::OpenImport(..)
+            // Restore.
+            | Self::NameUnheard(..)
         )
     }
 

@@ -198,6 +198,10 @@ pub enum JobKind {
     /// Closes or pays the next shops of a run.
     #[n(30)]
     PayoutRun,
+    // Restore: 40.
+    /// Asks a town, or does what its fence says.
+    #[n(40)]
+    Recovery,
 }
 
 /// The key of an operation. The same key with the same content gives the first answer again.

@@ -57,6 +57,10 @@ mod payout;
 // Moving in.
 mod import;
 
+// Restore.
+mod restore;
+mod taken_back;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use books::Trial;
@@ -75,6 +79,7 @@ pub use payout::{ChargedDays, NextRun};
 pub use person::Person;
 pub use redeem::{Redemption, RedemptionState};
 pub use refund::RefundPreview;
+pub use restore::{Lost, LostStage, Recovering, Recovery, Stage};
 pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use slip::{Slip, SlipState};
@@ -379,6 +384,7 @@ impl Ledger {
     }
 
     fn plan(&self, time: Time, submission: &Submission) -> Result<Plan, Refusal> {
+        self.open_in_recovery(&submission.command)?;
         if submission.command.needs_two_officers() {
             return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });
         }

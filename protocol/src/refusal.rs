@@ -440,4 +440,8 @@ refusals! {
     226 ImportTotals { 0 count: u32, 1 points: Points } retry "import_totals",
     /// The points have lapsed, or were earned on a day to come.
     227 ImportDate retry "import_date",
+
+    // Restore: 270 to 274.
+    /// The town begins anew from a backup: nothing moves until what the peers have is taken back.
+    270 Recovering retry "recovering",
 }

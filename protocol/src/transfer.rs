@@ -4,9 +4,13 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use crate::{
+    channel::fence::Listed,
     date::BusinessDate,
     digest::Digest,
-    id::{AccountId, ChannelNumber, ConversionId, EntryIndex, Handle, TownId, TransferId},
+    envelope::Acked,
+    id::{
+        AccountId, ChannelNumber, ConversionId, EntryIndex, Generation, Handle, TownId, TransferId,
+    },
     lot::Lot,
     points::Points,
 };
@@ -23,6 +27,31 @@ pub enum Message {
     /// Asks to refuse an offer that was not answered yet.
     #[n(2)]
     Withdraw(#[n(0)] WithdrawBody),
+    /// The sender begins anew from a backup, and asks what it sent and was sent.
+    #[n(20)]
+    TakeBack(#[n(0)] TakeBackBody),
+    /// The answer: what there is of the asker's messages. The rest is void for ever.
+    #[n(21)]
+    Fence(#[n(0)] FenceBody),
+}
+
+/// The first message of a new generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct TakeBackBody {
+    /// The last message that the sender's restored journal has of its own.
+    #[n(0)]
+    pub last: Acked,
+}
+
+/// What a town has of the messages of one that begins anew.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FenceBody {
+    /// The asker's new generation.
+    #[n(0)]
+    pub generation: Generation,
+    /// What there is of its older ones.
+    #[n(1)]
+    pub lists: Vec<Listed>,
 }
 
 /// An offer of points.
@@ -103,6 +132,9 @@ pub enum RefuseReason {
     /// The offer is not of a form that can be taken.
     #[n(6)]
     Unreadable,
+    /// The offering town began anew, and the offer had not come before.
+    #[n(20)]
+    Fenced,
 }
 
 /// A wish to withdraw an offer.

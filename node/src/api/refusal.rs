@@ -290,6 +290,8 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::ImportClosed
         | Refusal::ImportOpen
         | Refusal::ImportDate => None,
+        // Restore.
+        Refusal::Recovering => None,
     }
 }
 

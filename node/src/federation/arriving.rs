@@ -99,6 +99,7 @@ pub const fn fault_of(refusal: Refusal) -> DeliveryFault {
         Refusal::ChannelFrozen => DeliveryFault::Frozen,
         Refusal::NoAgreement => DeliveryFault::NoChannel,
         Refusal::NotInDirectory => DeliveryFault::NotInDirectory,
+        Refusal::Recovering => DeliveryFault::TryLater,
         _ => DeliveryFault::DoesNotFit,
     }
 }

@@ -121,6 +121,10 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("ImportLines", "残高移入の明細", "lines of an import"),
     ("CloseImport", "残高移入の確定・中止", "end of an import"),
     ("TakeOver", "旧システムの残高の引継ぎ", "balance taken over"),
+    ("Restart", "バックアップからの再開", "begun anew from a backup"),
+    ("TakeBackOwn", "他の町から取り戻した送信", "a sent message taken back"),
+    ("NameUnheard", "連絡の取れない町の確認", "towns named that cannot be heard"),
+    ("StepFence", "再開後の他の町との照合", "a step of agreeing with another town"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

@@ -39,6 +39,12 @@ impl Ledger {
         let envelope = Envelope::decode(bytes).map_err(|_| Refusal::NotWellFormed)?;
         let sender = envelope.header().sender;
         let channel = self.channels.get(&sender).ok_or(Refusal::NoAgreement)?;
+        let message = codec::decode::<Message>(envelope.body());
+        if let Ok(message) = &message
+            && let Some(plan) = self.plan_restoring(&envelope, message, channel)?
+        {
+            return Ok(plan);
+        }
         match channel.arrival(&envelope, self.meta.town) {
             Arrival::New => {}
             // The fork is written down: from then on the channel is frozen.
@@ -52,10 +58,12 @@ impl Ledger {
         // What this message acknowledges, and that it came, stands in the answer.
         let mut after = channel.clone();
         after.received(&envelope, self.meta.town);
-        match codec::decode::<Message>(envelope.body()) {
+        match message {
             Ok(Message::Offer(offer)) => self.plan_offered(&envelope, &offer, &after),
             Ok(Message::Answer(answer)) => self.plan_answered(sender, &answer),
             Ok(Message::Withdraw(withdraw)) => Ok(self.plan_withdrawn(sender, &withdraw, &after)),
+            Ok(Message::TakeBack(_)) => Ok(self.plan_fence(sender, &after)),
+            Ok(Message::Fence(_)) => Ok(Plan::FACT),
             // It is kept, and does nothing: an upgrade may read it.
             Err(_) => Ok(Plan::FACT),
         }
@@ -68,8 +76,8 @@ impl Ledger {
         channel: &Channel,
     ) -> Result<Plan, Refusal> {
         if self.incoming.contains(&offer.transfer) {
-            // Withdrawn before it came: the one answer was given.
-            return Ok(Plan::FACT);
+            // Withdrawn before it came, or accepted and then lost: the one answer was given.
+            return Ok(self.plan_given_before(envelope, offer));
         }
         let town = envelope.header().sender;
         let (answer, postings) = match self.accept(town, offer) {
@@ -126,7 +134,13 @@ impl Ledger {
 
     /// The postings that take lots in from another town: on the way nothing lapsed, and behind
     /// its expiry a lot gets its grace here.
-    fn taken_in(&self, town: TownId, account: AccountId, lots: &[Lot], sum: Points) -> Postings {
+    pub(super) fn taken_in(
+        &self,
+        town: TownId,
+        account: AccountId,
+        lots: &[Lot],
+        sum: Points,
+    ) -> Postings {
         let mut credited: Vec<Lot> = Vec::new();
         let mut postings = Vec::new();
         for lot in lots {
@@ -154,7 +168,7 @@ impl Ledger {
         let outgoing = self.outgoing.get(&body.transfer);
         // The journal does not have an offer that the other town answers: the log was cut or
         // restored unnoticed, or the other town lies. Nothing is decided on it.
-        let outgoing = outgoing.ok_or(Refusal::UnknownTransfer)?;
+        let Some(outgoing) = outgoing else { return self.plan_answer_to_lost(sender, body) };
         let fits = outgoing.town == sender && body.offer.is_none_or(|hash| hash == outgoing.offer);
         if !fits {
             return Err(Refusal::UnknownTransfer);
@@ -198,7 +212,13 @@ impl Ledger {
         let envelope = Envelope::decode(bytes).map_err(|_| Broken::Unknown)?;
         let town = envelope.header().sender;
         let me = self.meta.town;
+        let message = codec::decode::<Message>(envelope.body());
         let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
+        if let Ok(Message::TakeBack(_) | Message::Fence(_)) = &message
+            && envelope.header().generation > channel.peer_generation()
+        {
+            channel.fenced(envelope.header().generation);
+        }
         let acknowledged = channel.received(&envelope, me);
         if let Some(sent) = &effect.sent {
             channel.sent(sent, index);
@@ -210,33 +230,39 @@ impl Ledger {
                 self.incoming.remove(&transfer);
             }
         }
-        if let Some(sent) = &effect.sent {
-            self.note_answer(index, town, sent)?;
-        }
-        if let Ok(Message::Answer(answer)) = codec::decode::<Message>(envelope.body())
-            && !effect.postings.as_slice().is_empty()
+        if let Some(sent) = &effect.sent
+            && let Ok(Message::Answer(answer)) = codec::decode::<Message>(sent.body())
         {
-            self.close_outgoing(index, &answer)?;
+            self.note_answer(index, town, sent, answer);
         }
+        match &message {
+            Ok(Message::Answer(answer)) if !effect.postings.as_slice().is_empty() => {
+                self.close_outgoing(index, answer)?;
+            }
+            Ok(Message::Offer(offer)) => self.given(&offer.transfer),
+            Ok(Message::Fence(fence)) => self.apply_fence(&envelope, fence),
+            Ok(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | Err(_) => {}
+        }
+        self.end_recovery(&town);
         Ok(())
     }
 
-    fn note_answer(
+    pub(super) fn note_answer(
         &mut self,
         index: EntryIndex,
         town: TownId,
         sent: &Envelope,
-    ) -> Result<(), Broken> {
-        let Ok(Message::Answer(answer)) = codec::decode::<Message>(sent.body()) else {
-            return Err(Broken::Unknown);
-        };
+        answer: AnswerBody,
+    ) {
         let number = sent.header().number;
         self.answers.insert((town, number), answer.transfer);
         self.incoming.insert(answer.transfer, Incoming { town, answer, number, decided: index });
-        Ok(())
     }
 
     fn close_outgoing(&mut self, index: EntryIndex, body: &AnswerBody) -> Result<(), Broken> {
+        if self.close_lost(body) {
+            return Ok(());
+        }
         let outgoing: &mut Outgoing =
             self.outgoing.get_mut(&body.transfer).ok_or(Broken::Unknown)?;
         outgoing.stage = match body.answer {

@@ -104,6 +104,9 @@ impl Ledger {
             Basis::Peer(received) => {
                 let envelope =
                     Envelope::decode(&received.envelope).map_err(|_| Refusal::NotWellFormed)?;
+                if envelope.header().sender == self.meta.town {
+                    return Ok(alloc::vec![self.meta.channel_key]);
+                }
                 let sender = self.members.get(&envelope.header().sender);
                 let member = sender.ok_or(Refusal::NotInDirectory)?;
                 Ok(alloc::vec![member.channel_key])

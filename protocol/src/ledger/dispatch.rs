@@ -128,6 +128,11 @@ impl Ledger {
             Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
             Command::CloseImport(closing, _) => self.plan_import_end(closing),
             Command::TakeOver(..) => self.plan_take_over(),
+            // Restore.
+            Command::Restart(restart, by) => self.plan_restart(restart, by),
+            Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
+            Command::NameUnheard(unheard, _) => self.plan_unheard(unheard),
+            Command::StepFence(step, _) => self.plan_fence_step(step),
         }
     }
 
@@ -310,6 +315,13 @@ impl Ledger {
             Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
             Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
             Command::TakeOver(..) => self.apply_take_over(),
+            // Restore.
+            Command::Restart(restart, _) => self.apply_restart(restart),
+            Command::TakeBackOwn(_, received) => {
+                self.apply_taken_back(entry.index, &received.envelope)?;
+            }
+            Command::NameUnheard(unheard, _) => self.apply_unheard(unheard),
+            Command::StepFence(step, _) => self.apply_fence_step(entry.index, step, effect)?,
         }
         Ok(())
     }

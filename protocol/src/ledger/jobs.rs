@@ -10,6 +10,8 @@ impl Ledger {
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
         let due: [Option<(JobKind, Command)>; _] = [
+            // Restore.
+            self.recovery_due(),
             // Bulk grants, claim slips, group applications.
             self.bulk_sweep_due(),
             self.slip_return_due(),

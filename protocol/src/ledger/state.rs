@@ -8,7 +8,7 @@ use alloc::{
 use core::convert::Infallible;
 use minicbor::{Decode, Encode};
 
-use super::{Ledger, ticket::TicketIndex};
+use super::{Ledger, Recovery, ticket::TicketIndex};
 use crate::{
     account::{HolderClass, HolderState, Side},
     catalogue::CompanyPoints,
@@ -66,6 +66,9 @@ pub struct Meta {
     /// How many parts those are.
     #[n(11)]
     pub directory_taken: u16,
+    /// What a restore from a backup left to do, or to remember.
+    #[n(20)]
+    pub recovery: Option<Box<Recovery>>,
 }
 
 /// Debits and credits of an account without lots.
@@ -296,6 +299,7 @@ impl Ledger {
             directory: DirectoryVersion(0),
             directory_parts: Vec::new(),
             directory_taken: 0,
+            recovery: None,
         };
         Self::empty(meta, TownTerms::DEFAULT)
     }
@@ -459,7 +463,9 @@ impl Ledger {
         self.due = waiting.map(|(id, conversion)| (conversion.last_day, *id)).collect();
         let answer =
             |(transfer, incoming): (&_, &Incoming)| ((incoming.town, incoming.number), *transfer);
-        self.answers = self.incoming.iter().map(answer).collect();
+        // Number 0 stands for an answer that a fence listed: nobody acknowledges it any more.
+        let numbered = self.incoming.iter().filter(|(id, known)| self.is_numbered(id, known));
+        self.answers = numbered.map(answer).collect();
         // Derived, by area.
         self.derive_bulk();
         self.derive_voucher_ends();

@@ -20,6 +20,7 @@ pub(crate) mod payout;
 mod properties;
 mod refusals;
 mod repeating;
+mod restore;
 mod shadow;
 mod street;
 mod tickets;

@@ -137,6 +137,9 @@ impl Ledger {
             return Err(Refusal::NotInDirectory);
         }
         let channel = self.channels.get(town).ok_or(Refusal::NoAgreement)?;
+        if self.recovering(town).is_some() {
+            return Err(Refusal::Recovering);
+        }
         if channel.is_frozen() { Err(Refusal::ChannelFrozen) } else { Ok(channel) }
     }
 

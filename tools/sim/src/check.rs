@@ -247,7 +247,11 @@ fn grace_is_given_once(up: &Up) -> Result<(), String> {
                         let lots = &offer.lots;
                         credited(effect.postings.as_slice(), lots, (today, days), moved)?;
                     }
-                    Message::Answer(_) | Message::Offer(_) | Message::Withdraw(_) => {}
+                    Message::Answer(_)
+                    | Message::Offer(_)
+                    | Message::Withdraw(_)
+                    | Message::TakeBack(_)
+                    | Message::Fence(_) => {}
                 }
             }
             _ => {}

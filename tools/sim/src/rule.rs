@@ -122,7 +122,7 @@ pub(crate) fn note(
             Some(_) => marks.reach("a cancel came after the answer"),
             None => marks.reach("a cancel came before its offer"),
         },
-        Err(_) => {}
+        Ok(Message::TakeBack(_) | Message::Fence(_)) | Err(_) => {}
     }
 }
 
@@ -178,6 +178,7 @@ pub(crate) fn wrong(defect: Defect, up: &Up, submission: &Submission, time: Time
         Message::Offer(offer) => at.offered(defect, up, &offer)?,
         Message::Answer(answer) => at.answered(defect, &answer, submission, time)?,
         Message::Withdraw(withdraw) => at.withdrawn(defect, up, &withdraw)?,
+        Message::TakeBack(_) | Message::Fence(_) => return None,
     };
     let index = up.ledger.meta().next;
     Some(Draft { index, time, submission: submission.clone(), plan: Ok(plan) })

@@ -12,6 +12,7 @@ mod grants;
 mod ticket;
 mod payout;
 mod import;
+mod restore;
 mod orders;
 
 /// Status, Japanese, English, next act in Japanese and in English, by code.
@@ -38,6 +39,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     payout::PAYOUT,
     // Moving in.
     import::IMPORT,
+    restore::RESTORE,
 ];
 
 const FOUNDATION: &[Words] = &[

@@ -55,8 +55,8 @@ pub(crate) struct Desk {
     pub(crate) company_key: SigningKey,
     /// How often each kind of command was asked for, and how often it was done.
     pub(crate) tally: BTreeMap<u16, (u64, u64)>,
-    counter: u32,
-    shadow: Shadow,
+    pub(super) counter: u32,
+    pub(super) shadow: Shadow,
 }
 
 impl Desk {

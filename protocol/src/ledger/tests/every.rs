@@ -253,6 +253,21 @@ impl Maker<'_> {
         }
     }
 
+    /// None of these is done: they begin a new generation.
+    fn restore(&mut self) {
+        let (town, step) = (self.pair.b.town, Step::Ask);
+        let size = EntryIndex(0);
+        let (old, new) = (Generation(1), Generation(2));
+        let restart = Restart { old, new, size, root: word("no root"), cosigned: None };
+        self.add(Command::Restart(restart, ByTwo { maker: OFFICER, approver: OFFICER }));
+        let channel = Channel::new(Generation(1), Generation(1));
+        let draft = channel.draft(self.pair.a.town, town, Purpose::Money, vec![]);
+        let envelope = draft.sign(&self.pair.a.channel_key).encode();
+        self.made.push((None, Command::TakeBackOwn(Nothing {}, Received { envelope })));
+        self.add(Command::NameUnheard(Unheard { towns: vec![town] }, by_officer()));
+        self.made.push((None, Command::StepFence(FenceStep { town, step }, Nothing {})));
+    }
+
     fn jobs(&mut self, conversion: ConversionId) {
         let date = day(BEGIN);
         let mut job = |kind, command| {
@@ -306,5 +321,6 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.payouts();
     maker.orders(account);
     maker.import(account);
+    maker.restore();
     maker.made
 }

@@ -374,6 +374,7 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::OverDeclared { .. }
         | Refusal::ImportTotals { .. }
         | Refusal::ImportDate => "import",
+        Refusal::Recovering => "restore",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
         | Refusal::NotNewer
@@ -576,6 +577,7 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "no_points unknown_import import_open already_imported import_place over_declared \
              import_date import_totals import_closed",
         ),
+        ("restore", Ladder(vec![super::restore::refused()]), "recovering"),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",

@@ -30,7 +30,10 @@ fn with_points(on: &str, points: u64) -> Pair {
 fn answer(envelope: &Envelope) -> Answer {
     match codec::decode::<Message>(envelope.body()).unwrap() {
         Message::Answer(body) => body.answer,
-        other @ (Message::Offer(_) | Message::Withdraw(_)) => panic!("no answer: {other:?}"),
+        other @ (Message::Offer(_)
+        | Message::Withdraw(_)
+        | Message::TakeBack(_)
+        | Message::Fence(_)) => panic!("no answer: {other:?}"),
     }
 }
 

@@ -170,6 +170,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
                 JobKind::TakeOver => "take_over",
+                JobKind::Recovery => "recovery",
             };
             format!("job:{kind}:{date}")
         }

@@ -1,0 +1,80 @@
+//! Generations: what a town has of another's messages when that other begins anew from a backup.
+//! What is not listed is void for ever (federation, Restore and generations).
+
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+
+use super::Channel;
+use crate::{
+    digest::Digest,
+    id::{ChannelNumber, Generation},
+};
+
+/// What a town has of another's messages of one generation.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Listed {
+    /// Which generation.
+    #[n(0)]
+    pub generation: Generation,
+    /// Every message up to here; 0 for none.
+    #[n(1)]
+    pub through: ChannelNumber,
+    /// Messages beyond a gap, in order.
+    #[n(2)]
+    pub beyond: Vec<ChannelNumber>,
+}
+
+impl Listed {
+    /// Whether the message of this number is there. Number 0 stands for one that an earlier fence
+    /// listed.
+    #[must_use]
+    pub fn holds(&self, number: ChannelNumber) -> bool {
+        number <= self.through || self.beyond.contains(&number)
+    }
+
+    /// The first message behind this number that is there.
+    #[must_use]
+    pub fn after(&self, number: ChannelNumber) -> Option<ChannelNumber> {
+        if number < self.through {
+            return Some(number.next());
+        }
+        self.beyond.iter().copied().find(|beyond| *beyond > number)
+    }
+}
+
+impl Channel {
+    /// We begin anew: numbers from 1, and nothing of the older generations is sent again.
+    pub fn restarted(&mut self, generation: Generation) {
+        self.generation = generation;
+        self.sent = ChannelNumber(0);
+        self.sent_hash = Digest::default();
+        self.open.clear();
+        self.acked = ChannelNumber(0);
+        self.claims.clear();
+        self.fork = None;
+    }
+
+    /// The peer begins anew: what we have of its older generations is all that ever counts.
+    pub fn fenced(&mut self, generation: Generation) {
+        let held = Listed {
+            generation: self.peer_generation,
+            through: self.heard,
+            beyond: self.beyond.keys().copied().collect(),
+        };
+        self.fences.get_or_insert_default().push(held);
+        self.peer_generation = generation;
+        self.heard = ChannelNumber(0);
+        self.hashes.clear();
+        self.beyond.clear();
+        self.claims.clear();
+        self.fork = None;
+        // A new generation of its log ends what was wrong with the old one.
+        self.log = None;
+    }
+
+    /// What we have of the peer's older generations, the oldest first.
+    #[must_use]
+    pub fn fences(&self) -> &[Listed] {
+        self.fences.as_deref().unwrap_or_default()
+    }
+}

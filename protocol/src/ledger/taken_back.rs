@@ -1,0 +1,178 @@
+//! What a restored town takes back: its own messages that the backup does not have, and what its
+//! peers say about them. What lots no longer cover is `loss(restore)`.
+
+use super::{
+    Broken, Ledger, Plan,
+    restore::{Lost, LostStage, Stage},
+};
+use crate::{
+    account::{Account, HolderState, LossCause},
+    codec,
+    envelope::{Acked, Envelope},
+    id::{ChannelNumber, EntryIndex, TownId, TransferId},
+    points::Points,
+    posting::{Posting, Postings},
+    refusal::Refusal,
+    transfer::{Answer, AnswerBody, Incoming, Message, OfferBody, OutgoingStage},
+};
+
+const LOSS: Account = Account::Loss(LossCause::Restore);
+
+impl Ledger {
+    /// A message of our own that the backup does not have: what it did is done again, as far as
+    /// the journal can.
+    pub(super) fn plan_taken_back(&self, bytes: &[u8]) -> Result<Plan, Refusal> {
+        let envelope = Envelope::decode(bytes).map_err(|_| Refusal::NotWellFormed)?;
+        let header = envelope.header();
+        let recovering = self.recovering(&header.recipient).ok_or(Refusal::NotWellFormed)?;
+        let place = Acked { generation: header.generation, number: header.number };
+        if header.sender != self.meta.town || recovering.next_own() != Some(place) {
+            return Err(Refusal::NotWellFormed);
+        }
+        match codec::decode::<Message>(envelope.body()) {
+            Ok(Message::Offer(offer)) => {
+                let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
+                let sum = sum.ok_or(Refusal::TooManyPoints)?;
+                let transit = Account::Transit(header.recipient);
+                let postings = Postings::between(LOSS, transit, sum);
+                postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
+            }
+            // What was fenced before and lost then, this version cannot take back: it stays closed.
+            Ok(Message::Fence(_)) => Err(Refusal::Recovering),
+            Ok(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | Err(_) => {
+                Ok(Plan::FACT)
+            }
+        }
+    }
+
+    pub(super) fn apply_taken_back(
+        &mut self,
+        index: EntryIndex,
+        bytes: &[u8],
+    ) -> Result<(), Broken> {
+        let envelope = Envelope::decode(bytes).map_err(|_| Broken::Unknown)?;
+        let header = envelope.header();
+        let town = header.recipient;
+        match codec::decode::<Message>(envelope.body()) {
+            Ok(Message::Offer(offer)) => {
+                let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
+                let points = sum.ok_or(Broken::Balance)?;
+                let stage = LostStage::Waiting;
+                let lost = Lost { town, points, offer: envelope.hash(), stage };
+                self.recovery_mut().lost.insert(offer.transfer, lost);
+            }
+            Ok(Message::Answer(answer)) => self.take_answer_back(index, town, answer),
+            Ok(Message::Withdraw(body)) => {
+                if let Some(outgoing) = self.outgoing.get_mut(&body.transfer)
+                    && let OutgoingStage::Waiting { withdraw, .. } = &mut outgoing.stage
+                {
+                    *withdraw = Some(index);
+                }
+            }
+            Ok(Message::TakeBack(_) | Message::Fence(_)) | Err(_) => {}
+        }
+        let recovering = self.recovering_mut(&town).ok_or(Broken::Unknown)?;
+        if let Stage::Fenced { taken, .. } = &mut recovering.stage {
+            *taken = Acked { generation: header.generation, number: header.number };
+        }
+        self.end_recovery(&town);
+        Ok(())
+    }
+
+    fn take_answer_back(&mut self, index: EntryIndex, town: TownId, answer: AnswerBody) {
+        if self.incoming.contains(&answer.transfer) {
+            // It was signed again after an earlier restore.
+            return;
+        }
+        let number = ChannelNumber(0);
+        let incoming = Incoming { town, answer, number, decided: index };
+        self.incoming.insert(answer.transfer, incoming);
+        if matches!(answer.answer, Answer::Accept { .. }) {
+            self.recovery_mut().given.insert(answer.transfer);
+        }
+    }
+
+    /// An offer that was answered before it came: nothing, but if it was accepted and the backup
+    /// lost that, it is credited now.
+    pub(super) fn plan_given_before(&self, envelope: &Envelope, offer: &OfferBody) -> Plan {
+        let waits = self.meta.recovery.as_ref();
+        if !waits.is_some_and(|waits| waits.given.contains(&offer.transfer)) {
+            return Plan::FACT;
+        }
+        let town = envelope.header().sender;
+        let Some(sum) = Points::sum(offer.lots.iter().map(|lot| lot.points)) else {
+            return Plan::FACT;
+        };
+        let account = self.handles.get(&offer.recipient).map(|(_, account)| *account);
+        let taken = account.and_then(|account| {
+            let holder = self.holders.get(&account)?;
+            let postings = self.taken_in(town, account, &offer.lots, sum);
+            let mut after = holder.lots.clone();
+            let mut lots = postings.as_slice().iter().flat_map(|posting| match posting {
+                Posting::Lots { lots, .. } => lots.as_slice(),
+                Posting::Book { .. } => &[],
+            });
+            let fits = holder.state != HolderState::Closed
+                && lots.all(|lot| {
+                    !after.full_for(&lot.terms, self.meta.day)
+                        && after.add(*lot) != crate::lot::Added::TooLarge
+                });
+            fits.then_some(postings)
+        });
+        // An account that the backup does not know, either.
+        let unclaimed = || Postings::between(Account::OwedBy(town), Account::Unclaimed, sum);
+        taken.or_else(unclaimed).map_or(Plan::FACT, Plan::moving)
+    }
+
+    pub(super) fn given(&mut self, transfer: &TransferId) {
+        if let Some(recovery) = &mut self.meta.recovery {
+            recovery.given.remove(transfer);
+        }
+    }
+
+    /// An answer to an offer that the journal does not have: one that was taken back, or a sign
+    /// that the log was cut or restored unnoticed, or that the other town lies.
+    pub(super) fn plan_answer_to_lost(
+        &self,
+        sender: TownId,
+        body: &AnswerBody,
+    ) -> Result<Plan, Refusal> {
+        let lost = self.meta.recovery.as_ref().and_then(|known| known.lost.get(&body.transfer));
+        let Some(lost) = lost else {
+            // A Withdraw that was taken back, of an offer that never came: it moves nothing.
+            let nothing = self.meta.recovery.is_some() && body.offer.is_none();
+            return match body.answer {
+                Answer::Refuse { .. } if nothing => Ok(Plan::FACT),
+                Answer::Refuse { .. } | Answer::Accept { .. } => Err(Refusal::UnknownTransfer),
+            };
+        };
+        if lost.town != sender || body.offer.is_some_and(|hash| hash != lost.offer) {
+            return Err(Refusal::UnknownTransfer);
+        }
+        match lost.stage {
+            LostStage::Waiting => {}
+            LostStage::Settled | LostStage::Returned => return Ok(Plan::FACT),
+        }
+        let transit = Account::Transit(sender);
+        let into = match (body.answer, body.offer) {
+            (Answer::Accept { .. }, None) => return Err(Refusal::UnknownTransfer),
+            (Answer::Accept { .. }, Some(_)) => Account::OwedTo(sender),
+            (Answer::Refuse { .. }, _) => LOSS,
+        };
+        let postings = Postings::between(transit, into, lost.points);
+        postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
+    }
+
+    /// Closes an offer that was taken back; false for any other one.
+    pub(super) fn close_lost(&mut self, body: &AnswerBody) -> bool {
+        let recovery = self.meta.recovery.as_mut();
+        let Some(lost) = recovery.and_then(|known| known.lost.get_mut(&body.transfer)) else {
+            return false;
+        };
+        lost.stage = match body.answer {
+            Answer::Accept { .. } => LostStage::Settled,
+            Answer::Refuse { .. } => LostStage::Returned,
+        };
+        true
+    }
+}
