@@ -184,9 +184,8 @@ impl Engine {
     /// # Errors
     /// [`NotTaken::Unknown`] when the node stops.
     pub async fn read<T>(&self, ask: impl FnOnce(&Ledger) -> T) -> Result<T, NotTaken> {
-        self.day_turned().await;
         let (value, next) = {
-            let ledger = self.ledger();
+            let ledger = self.of_today().await;
             (ask(&ledger), ledger.meta().next)
         };
         self.durable_up_to(next).await?;
@@ -202,16 +201,20 @@ impl Engine {
         durable.wait_for(|count| *count >= next.0).await.map(|_| ()).map_err(|_| NotTaken::Unknown)
     }
 
-    /// Waits for the turn of the day that midnight brings, so that whatever a read shows, or a
-    /// caller asserts by it, is of the day on which the next entry is made. A writer that does not
-    /// turn it (a full disk) keeps nobody waiting for long.
-    async fn day_turned(&self) {
+    /// The ledger behind the turn of the day that midnight brings, so that whatever a read shows,
+    /// or a caller asserts by it, is of the day on which the next entry is made. A writer that does
+    /// not turn it (a full disk) keeps nobody waiting for long.
+    async fn of_today(&self) -> RwLockReadGuard<'_, Ledger> {
         for _ in 0..WRITER_LOOKS_MAX {
-            if self.clock_doubtful() || self.ledger().day() >= clock::now().date() {
-                return;
+            {
+                let ledger = self.ledger();
+                if self.clock_doubtful() || ledger.day() >= clock::now().date() {
+                    return ledger;
+                }
             }
             tokio::time::sleep(WRITER_LOOK).await;
         }
+        self.ledger()
     }
 
     fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
@@ -294,7 +297,7 @@ impl Engine {
             }
             tokio::time::sleep(WRITER_LOOK).await;
         }
-        self.day_turned().await;
+        drop(self.of_today().await);
     }
 
     /// Whether the disk is full, so that nothing is written.

@@ -218,6 +218,12 @@ pub struct Lot {
     pub points: Points,
 }
 
+/// The points of some lots of one account, whose sum is bounded.
+#[must_use]
+pub fn points_of(lots: &[Lot]) -> Points {
+    Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX)
+}
+
 /// The lots of one account.
 ///
 /// Invariant: in the order of spending, of different terms, none empty, their sum in bounds.

@@ -105,6 +105,10 @@ fn until_state(client: &Client, bulk: &str, state: &str) -> anyhow::Result<Value
     }
 }
 
+fn balances(town: &Town) -> anyhow::Result<Vec<u64>> {
+    town.people.iter().map(|person| town.balance(&town.sign_in(person)?)).collect()
+}
+
 fn upload(client: &Client, mode: &str, file: &str) -> anyhow::Result<Value> {
     let path = format!("/v1/bulk?programme=1&mode={mode}&dry_run=false");
     client.post_file(&path, &new_key()?, file.as_bytes())?.ok()
@@ -135,30 +139,27 @@ fn a_file_above_the_programmes_limit_is_granted_by_two_officers_or_not_at_all() 
         }
         file
     };
-    let balances = || -> anyhow::Result<Vec<u64>> {
-        town.people.iter().map(|person| town.balance(&town.sign_in(person)?)).collect()
-    };
     let bulk = word(&upload(&maker, "atomic", &file("防災訓練"))?, "bulk");
     until_state(&maker, &bulk, "awaiting_second_officer")?;
-    ensure!(balances()? == [0, 0]);
+    ensure!(balances(&town)? == [0, 0]);
     let waiting = proposal(&approver)?;
     let own = decide(&maker, &waiting, "approve")?;
     ensure!(own.status == 403, "the maker decided: {own:?}");
     decide(&approver, &waiting, "approve")?.ok()?;
     until_state(&maker, &bulk, "done")?;
-    ensure!(balances()? == [600_000, 600_000]);
+    ensure!(balances(&town)? == [600_000, 600_000]);
 
     let other = word(&upload(&maker, "atomic", &file("花植え"))?, "bulk");
     until_state(&maker, &other, "awaiting_second_officer")?;
     decide(&approver, &proposal(&approver)?, "reject")?.ok()?;
     until_state(&maker, &other, "refused")?;
-    ensure!(balances()? == [600_000, 600_000]);
+    ensure!(balances(&town)? == [600_000, 600_000]);
     // What was rejected took no natural key: the same lines can be granted later.
     let again = word(&upload(&maker, "atomic", &file("花植え"))?, "bulk");
     until_state(&maker, &again, "awaiting_second_officer")?;
     decide(&approver, &proposal(&approver)?, "approve")?.ok()?;
     until_state(&maker, &again, "done")?;
-    ensure!(balances()? == [1_200_000, 1_200_000]);
+    ensure!(balances(&town)? == [1_200_000, 1_200_000]);
     Ok(())
 }
 
@@ -183,10 +184,7 @@ fn lines_with_no_match_or_several_wait_for_an_officers_choice() -> anyhow::Resul
     let taken = upload(&maker, "per-line", file)?;
     let bulk = word(&taken, "bulk");
     until_state(&maker, &bulk, "worklist")?;
-    let balances = || -> anyhow::Result<Vec<u64>> {
-        town.people.iter().map(|person| town.balance(&town.sign_in(person)?)).collect()
-    };
-    ensure!(balances()? == [0, 0, 300], "never by a guess: {:?}", balances()?);
+    ensure!(balances(&town)? == [0, 0, 300], "never by a guess: {:?}", balances(&town)?);
     let list = maker.get("/v1/worklist")?.ok()?;
     let list = list.as_array().context("a list")?;
     let reasons: Vec<_> =
@@ -201,7 +199,7 @@ fn lines_with_no_match_or_several_wait_for_an_officers_choice() -> anyhow::Resul
     ensure!(other.code() == "bulk_closed", "{other:?}");
     choose(4, &json!({"skip": true}))?.ok()?;
     until_state(&maker, &bulk, "done")?;
-    ensure!(balances()? == [0, 300, 300]);
+    ensure!(balances(&town)? == [0, 300, 300]);
     ensure!(maker.get("/v1/worklist")?.ok()?.as_array().is_some_and(Vec::is_empty));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::{path::PathBuf, thread, time::Duration};
 use anyhow::{Context as _, bail, ensure};
 use jichi::{
     client::{Client, new_key},
-    world::{MAEBASHI, Node, SAGAMIHARA, World},
+    world::{MAEBASHI, Node, SAGAMIHARA, World, agree},
 };
 use jichi_tests::town::jichi_program;
 use serde_json::{Value, json};
@@ -25,14 +25,7 @@ fn federation() -> anyhow::Result<Federation> {
     let mut world = World::make(folder.path(), &program, &[MAEBASHI, SAGAMIHARA])?;
     world.start()?;
     let [low, high] = &world.towns[..] else { bail!("two towns") };
-    let terms = json!({"low": "102016", "high": "141500", "number": 1, "movable": "everything",
-        "cap": 1_000_000, "from": "2020-01-01", "until": "2099-03-31"});
-    let seal =
-        |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
-    let signed = json!({"terms": terms, "low": seal(low)?, "high": seal(high)?});
-    for node in [low, high] {
-        node.officer("approver")?.command("/v1/agreements", &signed)?;
-    }
+    agree(low, high, "everything")?;
     Ok(Federation { world, _folder: folder })
 }
 

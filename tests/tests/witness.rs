@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jichi::world::{MAEBASHI, Node, SAGAMIHARA, TownSpec, World};
+use jichi::world::{MAEBASHI, Node, SAGAMIHARA, TownSpec, World, agree};
 use jichi_protocol::log::{
     checkpoint::SignedCheckpoint, cosignature::cosigned_at, note::VerifierKey,
 };
@@ -158,7 +158,7 @@ fn a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other() -> anyhow::R
     world.start()?;
     let root = folder.path();
     let [maebashi, sagamihara, tsu] = &mut world.towns[..] else { bail!("three towns") };
-    agree(maebashi, sagamihara)?;
+    agree(maebashi, sagamihara, "everything")?;
     let keys = [key_of(sagamihara, "/witness/key")?, key_of(tsu, "/witness/key")?];
     let log = key_of(maebashi, "/log/key")?;
     maebashi.stop()?;
@@ -231,18 +231,6 @@ fn check_proof(file: &Path, log: &VerifierKey) -> anyhow::Result<()> {
     fs::remove_file(&changed)?;
     let other = key.replacen("102016", "141500", 1);
     ensure!(exit_of(&["proof", &path, "--key", &other])?.0 != 0, "it proves of another log");
-    Ok(())
-}
-
-fn agree(low: &Node, high: &Node) -> anyhow::Result<()> {
-    let terms = json!({"low": "102016", "high": "141500", "number": 1, "movable": "everything",
-        "cap": 1_000_000, "from": "2020-01-01", "until": "2099-03-31"});
-    let seal =
-        |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
-    let signed = json!({"terms": terms, "low": seal(low)?, "high": seal(high)?});
-    for node in [low, high] {
-        node.officer("approver")?.command("/v1/agreements", &signed)?;
-    }
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use jichi_protocol::{
     key::{ClientKey, OperationKey},
     label::Label,
     ledger::{Charge, ChargeState, Ledger},
+    lot::points_of,
     points::Points,
     refusal::Refusal,
 };
@@ -154,7 +155,7 @@ pub(crate) fn open_charges(ledger: &Ledger, scheme: SchemeId) -> Vec<OpenCharge>
         ChargeState::Open { card, since, lots, .. } if made.scheme == scheme => Some(OpenCharge {
             charge: *charge,
             card: *card,
-            points: Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX),
+            points: points_of(lots),
             since: *since,
         }),
         ChargeState::Open { .. }

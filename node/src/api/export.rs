@@ -11,7 +11,7 @@ use jichi_protocol::{
     command::Command,
     id::{AccountId, EntryIndex},
     ledger::{ChargeState, IssueState, Ledger},
-    lot::Lot,
+    lot::points_of,
     points::Points,
 };
 use serde::Serialize;
@@ -21,6 +21,7 @@ use super::{
     body::StrictJson,
     caller::Officer,
     data_request::RequestView,
+    import::old::OldView,
     look_up::{LookUpView, WhyBody, note, person_problem},
     problem::edge::EdgeProblem,
     register::known_account,
@@ -101,14 +102,6 @@ struct EnrolmentView {
 }
 
 #[derive(Serialize)]
-struct OldView {
-    date: String,
-    what: String,
-    points_in: u64,
-    points_out: u64,
-}
-
-#[derive(Serialize)]
 struct CardView {
     scheme: u32,
     number: Option<String>,
@@ -163,10 +156,6 @@ struct OrderView {
     site: u32,
     points: u64,
     last_day: String,
-}
-
-fn sum(lots: &[Lot]) -> u64 {
-    Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX).get()
 }
 
 /// What the ledger has of it.
@@ -239,9 +228,11 @@ impl Held {
 
 fn charges(ledger: &Ledger, account: &AccountId) -> Vec<ChargeView> {
     let open = ledger.charges_of(account).filter_map(|(id, charge)| match &charge.state {
-        ChargeState::Open { lots, .. } => {
-            Some(ChargeView { charge: id.to_string(), scheme: charge.scheme.0, points: sum(lots) })
-        }
+        ChargeState::Open { lots, .. } => Some(ChargeView {
+            charge: id.to_string(),
+            scheme: charge.scheme.0,
+            points: points_of(lots).get(),
+        }),
         ChargeState::Confirmed { .. } | ChargeState::Failed | ChargeState::Refused => None,
     });
     open.collect()
@@ -252,7 +243,7 @@ fn vouchers(ledger: &Ledger, account: &AccountId) -> Vec<VoucherView> {
         IssueState::Issued { units, lots, numbers, .. } => Some(VoucherView {
             kind: issue.kind.map(|kind| kind.0),
             units: *units,
-            points: sum(lots),
+            points: points_of(lots).get(),
             numbers: numbers.clone(),
         }),
         IssueState::Voided => None,
@@ -320,13 +311,7 @@ async fn export(
         until: place.until.map(|until| until.to_string()),
         prize: place.prize,
     });
-    let old = people.old_lines(account).map_err(problem)?.into_iter();
-    let former_system = old.map(|line| OldView {
-        date: line.date.to_string(),
-        what: line.what,
-        points_in: line.points_in,
-        points_out: line.points_out,
-    });
+    let former_system = people.old_lines(account).map_err(problem)?.into_iter();
     let requests = people.requests().of(account).into_iter();
     let look_ups = people.look_ups().of(account).map_err(problem)?.into_iter();
     Ok(Json(Everything {
@@ -342,7 +327,7 @@ async fn export(
         legal_hold: held.legal_hold,
         kept_until: held.kept_until,
         history,
-        former_system: former_system.collect(),
+        former_system: former_system.map(OldView::from).collect(),
         street_cards: held.cards.into_iter().map(card).collect(),
         charges: held.charges,
         companies,

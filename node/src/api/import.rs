@@ -1,7 +1,7 @@
 //! Moving in: balances and history of a town's former system. The command reads the file; here
 //! come its lines, the second officer's word is asked, and nothing counts before the totals fit.
 
-mod old;
+pub(super) mod old;
 
 use std::collections::BTreeMap;
 

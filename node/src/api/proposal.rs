@@ -6,7 +6,7 @@ use jichi_protocol::{
     id::{AccountId, OfficerId, ProposalId},
     key::ClientKey,
     ledger::Proposal,
-    lot::Lot,
+    lot::points_of,
     points::Points,
 };
 use serde::Serialize;
@@ -86,10 +86,6 @@ fn grant((id, proposal): (&ProposalId, &Proposal)) -> Waiting {
     }
 }
 
-fn sum(lots: &[Lot]) -> u64 {
-    Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX).get()
-}
-
 fn would(command: &Command) -> Would {
     #[expect(clippy::wildcard_enum_match_arm, reason = "others are told by their names")]
     match command {
@@ -111,7 +107,7 @@ fn would(command: &Command) -> Would {
                         Direction::Out => "out",
                         Direction::In => "in",
                     },
-                    points: sum(&leg.lots),
+                    points: points_of(&leg.lots).get(),
                 })
                 .collect(),
             reason: match correction.reason {

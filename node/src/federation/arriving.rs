@@ -6,7 +6,7 @@ use jichi_protocol::{
     command::{Command, Nothing, Received},
     directory::Party,
     entry::{LeafView, Submission},
-    envelope::Envelope,
+    envelope::{Envelope, Header},
     id::TownId,
     key::OperationKey,
     ledger::Ledger,
@@ -57,20 +57,20 @@ impl Arriving {
     ) -> Result<(Submission, VerifiedCheckpoint), DeliveryFault> {
         let checkpoint = proof_of(&self.delivery.proof, log_key, &self.envelope);
         let checkpoint = checkpoint.ok_or(DeliveryFault::NoProof)?;
-        Ok((self.submission(), checkpoint))
+        Ok((submission(self.envelope.header(), self.delivery.envelope), checkpoint))
     }
+}
 
-    fn submission(self) -> Submission {
-        let header = self.envelope.header();
-        let key = OperationKey::Channel {
-            peer: header.sender,
-            generation: header.generation,
-            number: header.number,
-        };
-        let received = Received { envelope: self.delivery.envelope };
-        let command = Command::HandleEnvelope(Nothing {}, received);
-        Submission { key: Some(key), command, evidence: None }
-    }
+/// The submission of an envelope, whose bytes stand beside it.
+#[must_use]
+pub fn submission(header: &Header, envelope: Vec<u8>) -> Submission {
+    let key = OperationKey::Channel {
+        peer: header.sender,
+        generation: header.generation,
+        number: header.number,
+    };
+    let command = Command::HandleEnvelope(Nothing {}, Received { envelope });
+    Submission { key: Some(key), command, evidence: None }
 }
 
 /// The key of a town's log, as the directory names it.

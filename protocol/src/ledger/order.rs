@@ -18,7 +18,7 @@ use crate::{
     entry::{Effect, Entry},
     id::{AccountId, HoldId, LinkId, MerchantId, SiteId},
     key::{ClientKey, WINDOW_BACK_MS},
-    lot::Lot,
+    lot::{Lot, points_of},
     order::{CampaignId, HoldStatement},
     points::Points,
     posting::Postings,
@@ -89,7 +89,7 @@ impl Held {
     /// How many points.
     #[must_use]
     pub fn points(&self) -> Points {
-        sum(&self.lots)
+        points_of(&self.lots)
     }
 }
 
@@ -120,7 +120,7 @@ impl Captured {
     /// How many points.
     #[must_use]
     pub fn points(&self) -> Points {
-        sum(&self.lots)
+        points_of(&self.lots)
     }
 }
 
@@ -159,11 +159,6 @@ pub(super) struct Ordered {
 /// Where a link of a site is kept.
 fn site_link_key(site: SiteId, link: &LinkId) -> Digest {
     Digest::of(&[b"jichi/site-link/v1", &[0], &site.0.to_be_bytes(), &link.0])
-}
-
-fn sum(lots: &[Lot]) -> Points {
-    // What was taken from one account, whose sum is bounded.
-    Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX)
 }
 
 impl Ledger {

@@ -10,7 +10,7 @@ use crate::{
     entry::Effect,
     id::AccountId,
     intent::{RefundIntent, VoidIntent},
-    lot::{Lot, Return},
+    lot::{Lot, Return, points_of},
     points::Points,
     posting::{Posting, Postings},
     refusal::Refusal,
@@ -119,9 +119,7 @@ impl Ledger {
     pub fn preview_void(&self, time: Time, intent: &VoidIntent) -> Result<RefundPreview, Refusal> {
         let plan = self.plan_void(time, intent)?;
         let paid = match self.payments.get(&intent.payment).map(|payment| &payment.state) {
-            Some(PaymentState::Taken { lots, .. }) => {
-                Points::sum(lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX)
-            }
+            Some(PaymentState::Taken { lots, .. }) => points_of(lots),
             Some(PaymentState::Voided) | None => Points::ZERO,
         };
         Ok(RefundPreview::of(&plan.postings, paid))

@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
-use jichi::client::Company;
+use jichi::{client::Company, world};
 use jichi_protocol::{
     catalogue::{CatalogueVersion, CompanyPoints},
     id::LinkId,
@@ -85,23 +85,7 @@ fn open(story: &mut Story, words: &Words, class: &str) -> anyhow::Result<()> {
 }
 
 fn agree(story: &mut Story, words: &Words) -> anyhow::Result<()> {
-    let nodes = [story.node(words.text(0)?)?, story.node(words.text(1)?)?];
-    let mut codes = nodes.map(|node| node.town.map(|id| id.to_string()).unwrap_or_default());
-    codes.sort();
-    let [low, high] = codes;
-    let terms = json!({"low": low, "high": high, "number": 1, "movable": "everything",
-        "cap": 1_000_000, "from": "2017-09-25", "until": "2099-03-31"});
-    let seal = |code: &str| -> anyhow::Result<Value> {
-        let mut nodes = nodes.iter();
-        let node = nodes.find(|node| node.town.is_some_and(|id| id.as_str() == code));
-        let approver = node.context("two towns")?.officer("approver")?;
-        approver.post("/v1/agreements/seal", None, &terms)?.ok()
-    };
-    let signed = json!({"terms": terms, "low": seal(&low)?, "high": seal(&high)?});
-    for node in nodes {
-        node.officer("approver")?.command("/v1/agreements", &signed)?;
-    }
-    Ok(())
+    world::agree(story.node(words.text(0)?)?, story.node(words.text(1)?)?, "everything")
 }
 
 fn grant(story: &mut Story, words: &Words) -> anyhow::Result<()> {

@@ -6,13 +6,11 @@ use std::{
     rc::Rc,
 };
 
+use jichi_node::federation::arriving::submission;
 use jichi_protocol::{
     account::Account,
     codec,
-    command::{
-        Actor, ByActor, Command, Nothing, OfferPrivate, OfferShared, Received, Source,
-        WithdrawShared,
-    },
+    command::{Actor, ByActor, Command, OfferPrivate, OfferShared, Source, WithdrawShared},
     digest::Digest,
     entry::{Entry, Outcome, Salt, Submission},
     envelope::Envelope,
@@ -289,15 +287,7 @@ impl State {
         }
         let envelope = Rc::clone(&self.sides[from].sent[number]);
         self.take(from, number)?;
-        let header = envelope.header();
-        let key = OperationKey::Channel {
-            peer: header.sender,
-            generation: header.generation,
-            number: header.number,
-        };
-        let received = Received { envelope: envelope.encode() };
-        let command = Command::HandleEnvelope(Nothing {}, received);
-        let submission = Submission { key: Some(key), command, evidence: None };
+        let submission = submission(envelope.header(), envelope.encode());
         self.sides[to].decide(to, submission).ok()
     }
 

@@ -98,12 +98,24 @@ pub(super) async fn history(
     Ok(Json(OldAnswer { new }).into_response())
 }
 
+/// A line of a holder's history in the former system.
 #[derive(Serialize)]
-struct OldView {
+pub(in crate::api) struct OldView {
     date: String,
     what: String,
     points_in: u64,
     points_out: u64,
+}
+
+impl From<OldLine> for OldView {
+    fn from(line: OldLine) -> Self {
+        Self {
+            date: line.date.to_string(),
+            what: line.what,
+            points_in: line.points_in,
+            points_out: line.points_out,
+        }
+    }
 }
 
 /// The holder's history in the former system, newest first: read only, apart from the history here.
@@ -112,11 +124,5 @@ pub(super) async fn old_history(
     Resident(account): Resident,
 ) -> Result<Response, NoEntry> {
     let lines = town.people().old_lines(account).map_err(|_| EdgeProblem::Internal)?;
-    let view = |line: &OldLine| OldView {
-        date: line.date.to_string(),
-        what: line.what.clone(),
-        points_in: line.points_in,
-        points_out: line.points_out,
-    };
-    Ok(Json(lines.iter().rev().map(view).collect::<Vec<_>>()).into_response())
+    Ok(Json(lines.into_iter().rev().map(OldView::from).collect::<Vec<_>>()).into_response())
 }

@@ -13,7 +13,7 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     entry::Entry,
-    id::{MerchantId, OfficerId, PaymentId, ProposalId, RunId, SchemeId},
+    id::{AccountId, MerchantId, OfficerId, PaymentId, ProposalId, RunId, SchemeId},
     key::{JobKind, OperationKey},
     ledger::Taken,
     payout::{
@@ -111,8 +111,8 @@ fn paid(desk: &mut Desk, on: &str, points: u32) -> PaymentId {
     desk.pay(resident, points).unwrap()
 }
 
-#[test]
-fn worked_example_one_with_a_closed_run_claims_back_and_sets_off_at_the_next_one() {
+/// Worked example 1 up to 10 January: 450 were paid in December, and December's run is closed.
+fn worked_example_one_with_december_closed() -> (Desk, AccountId, PaymentId, RunId) {
     let mut desk = town("2026-11-24", &[31], 0);
     desk.programme(|programme| {
         programme.expiry = crate::programme::ExpiryRule::On(day("2026-12-31"));
@@ -123,7 +123,13 @@ fn worked_example_one_with_a_closed_run_claims_back_and_sets_off_at_the_next_one
     desk.on("2026-12-20");
     let payment = desk.pay(resident, 450).unwrap();
     desk.on("2027-01-10").sweep();
-    let run = desk.close_run("2026-12-31").unwrap();
+    let december = desk.close_run("2026-12-31").unwrap();
+    (desk, resident, payment, december)
+}
+
+#[test]
+fn worked_example_one_with_a_closed_run_claims_back_and_sets_off_at_the_next_one() {
+    let (mut desk, resident, payment, run) = worked_example_one_with_december_closed();
     assert_eq!((desk.book(Account::Merchant(SHOP)), desk.payable(run)), (0, 450));
     desk.refund(payment, 400).unwrap();
     assert_eq!(desk.spendable(&resident), 750);
@@ -139,17 +145,7 @@ fn worked_example_one_with_a_closed_run_claims_back_and_sets_off_at_the_next_one
 
 #[test]
 fn worked_example_one_behind_the_closing_to_the_end_of_its_grace() {
-    let mut desk = town("2026-11-24", &[31], 0);
-    desk.programme(|programme| {
-        programme.expiry = crate::programme::ExpiryRule::On(day("2026-12-31"));
-    });
-    let resident = desk.resident();
-    desk.grant(resident, 300, "cleaning").unwrap();
-    desk.converted(resident, 500);
-    desk.on("2026-12-20");
-    let payment = desk.pay(resident, 450).unwrap();
-    desk.on("2027-01-10").sweep();
-    let december = desk.close_run("2026-12-31").unwrap();
+    let (mut desk, resident, payment, december) = worked_example_one_with_december_closed();
     desk.refund(payment, 400).unwrap();
     assert_eq!((desk.payable(december), desk.book(Account::MerchantClaim(SHOP))), (450, 400));
     let lots = |desk: &Desk| {

@@ -232,14 +232,20 @@ proptest! {
     }
 }
 
-#[test]
-fn while_a_town_recovers_nothing_moves_until_its_peers_are_heard_or_named() {
+/// A town that begins anew from a backup which lacks its offer of 300 that the other has.
+fn recovering() -> Pair {
     let mut pair = funded();
     let kept = pair.a.journal.len();
     pair.offer(1, 300).unwrap();
     carry(&pair.a, &mut pair.b);
     pair.a = backup(&pair.a, kept);
     restart(&mut pair.a, 2).unwrap();
+    pair
+}
+
+#[test]
+fn while_a_town_recovers_nothing_moves_until_its_peers_are_heard_or_named() {
+    let mut pair = recovering();
     assert_eq!(pair.offer(2, 1), Err(Refusal::Recovering));
     let at_a = pair.at_a;
     assert_eq!(pair.a.grant(at_a, 5, "x").map(|_| ()), Err(Refusal::Recovering));
@@ -267,12 +273,7 @@ pub(super) fn refused() -> Refusal {
 
 #[test]
 fn a_snapshot_taken_in_recovery_goes_on_with_it() {
-    let mut pair = funded();
-    let kept = pair.a.journal.len();
-    pair.offer(1, 300).unwrap();
-    carry(&pair.a, &mut pair.b);
-    pair.a = backup(&pair.a, kept);
-    restart(&mut pair.a, 2).unwrap();
+    let pair = recovering();
     let read = crate::ledger::Ledger::from_snapshot(&pair.a.ledger.snapshot()).unwrap();
     assert!(read.is_recovering());
     assert_eq!(read.meta().recovery, pair.a.ledger.meta().recovery);

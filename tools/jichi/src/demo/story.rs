@@ -20,7 +20,7 @@ use crate::{
     audit,
     client::{Client, Company, Terminal, new_key, new_signing_key},
     out,
-    world::{COMPANY, Node, World},
+    world::{COMPANY, Node, World, agree},
 };
 
 const PASSWORD: &str = "resident-password-1";
@@ -41,7 +41,8 @@ pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     for node in &world.towns {
         take_catalogue(node, &world.company)?;
     }
-    agree(&world.towns)?;
+    let [low, high] = &world.towns[..] else { bail!("two towns") };
+    agree(low, high, "converted")?;
     step(1, "口座の開設 open a resident and a visitor");
     let [maebashi, sagamihara] = &world.towns[..] else { bail!("two towns") };
     let hanako = open(maebashi, "resident", "前橋 花子", None)?;
@@ -140,21 +141,6 @@ fn take_catalogue(node: &Node, company: &SigningKey) -> anyhow::Result<()> {
         "unit": 100, "points_per_unit": 50, "minimum": 500, "daily_max": 100_000,
         "monthly_max": 300_000, "issuer": "town", "paid": "yes"}]});
     node.officer("approver")?.command("/v1/catalogues", &catalogue)?;
-    Ok(())
-}
-
-/// The agreement between the two towns, sealed by both.
-fn agree(towns: &[Node]) -> anyhow::Result<()> {
-    let [low, high] = towns else { bail!("two towns") };
-    let terms = json!({"low": "102016", "high": "141500", "number": 1, "movable": "converted",
-        "cap": 1_000_000, "from": "2020-01-01", "until": "2099-03-31"});
-    let seal =
-        |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
-    let (of_low, of_high) = (seal(low)?, seal(high)?);
-    let signed = json!({"terms": terms, "low": of_low, "high": of_high});
-    for node in towns {
-        node.officer("approver")?.command("/v1/agreements", &signed)?;
-    }
     Ok(())
 }
 
