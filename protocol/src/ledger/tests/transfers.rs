@@ -455,7 +455,7 @@ fn the_largest_offer_fits_into_an_entry_of_either_town() {
 
 #[test]
 fn an_offer_in_an_envelope_for_something_else_moves_nothing() {
-    let mut pair = with_points(BEGIN, 5);
+    let mut pair = with_points(BEGIN, 500);
     let body = OfferBody {
         transfer: TransferId([1; 16]),
         recipient: pair.to_b,
