@@ -247,11 +247,7 @@ fn grace_is_given_once(up: &Up) -> Result<(), String> {
                         let lots = &offer.lots;
                         credited(effect.postings.as_slice(), lots, (today, days), moved)?;
                     }
-                    Message::Answer(_)
-                    | Message::Offer(_)
-                    | Message::Withdraw(_)
-                    | Message::TakeBack(_)
-                    | Message::Fence(_) => {}
+                    _ => {}
                 }
             }
             _ => {}

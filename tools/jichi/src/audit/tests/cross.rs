@@ -83,6 +83,7 @@ fn agreement() -> Command {
         cap: Points::from_u32(100_000),
         from: BusinessDate::new(2020, 1, 1).unwrap(),
         until: BusinessDate::LAST,
+        shops: None,
     };
     let seal = |town| {
         let key = key_of(town, 1);
