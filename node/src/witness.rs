@@ -235,9 +235,9 @@ impl Witness {
     #[must_use]
     pub fn last_of(&self, town: TownId) -> Option<SignedCheckpoint> {
         let memory = self.memory();
-        let of_town = memory.all().filter_map(|seen| {
-            Some((seen.claimed().origin.generation_of(town)?, seen))
-        });
+        let of_town = memory
+            .all()
+            .filter_map(|seen| Some((seen.claimed().origin.generation_of(town)?, seen)));
         of_town.max_by_key(|(generation, _)| *generation).map(|(_, seen)| seen.clone())
     }
 

@@ -175,7 +175,8 @@ fn a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other() -> anyhow::R
         "{}",
         behind.last_messages()
     );
-    let person = json!({"class": "resident", "name": "住民", "password": "resident-1", "mykey_id": null});
+    let person =
+        json!({"class": "resident", "name": "住民", "password": "resident-1", "mykey_id": null});
     let maker = behind.officer("maker")?;
     let refused = maker.post("/v1/accounts", Some(&jichi::client::new_key()?), &person)?;
     ensure!(refused.status == 503 && refused.code() == "read_only_recovery", "{refused:?}");

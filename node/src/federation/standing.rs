@@ -106,8 +106,10 @@ impl Asking {
         }
         if !waiting.is_empty() {
             let towns: Vec<String> = waiting.iter().map(TownId::to_string).collect();
-            tracing::warn!(towns = towns.join(","),
-                "not heard whether they hold more of this log; they are asked again");
+            tracing::warn!(
+                towns = towns.join(","),
+                "not heard whether they hold more of this log; they are asked again"
+            );
         }
         self.engine.stands();
         waiting
@@ -144,9 +146,9 @@ impl Asking {
 
     /// The towns that this one has a channel with, and its witnesses.
     async fn whom(&self) -> BTreeSet<TownId> {
-        let channels = self.engine.read(|ledger| {
-            ledger.channels().map(|(town, _)| *town).collect::<BTreeSet<_>>()
-        });
+        let channels = self
+            .engine
+            .read(|ledger| ledger.channels().map(|(town, _)| *town).collect::<BTreeSet<_>>());
         let directory = self.members.borrow().clone();
         let witnesses = directory.witnesses_of(self.town).into_iter().map(|(town, _)| town);
         let mut whom = channels.await.unwrap_or_default();

@@ -77,7 +77,8 @@ impl Channel {
     #[must_use]
     pub fn last_held(&self) -> Option<Acked> {
         let last = |through: ChannelNumber, beyond: Option<ChannelNumber>| {
-            Some(through.max(beyond.unwrap_or(ChannelNumber(0)))).filter(|last| *last > ChannelNumber(0))
+            Some(through.max(beyond.unwrap_or(ChannelNumber(0))))
+                .filter(|last| *last > ChannelNumber(0))
         };
         let beyond = self.beyond.last_key_value().map(|(number, _)| *number);
         let now = last(self.heard, beyond)

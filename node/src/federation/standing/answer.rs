@@ -52,12 +52,7 @@ pub(in crate::federation) async fn answer(
 }
 
 /// Envelopes of a town that this journal took, as they came.
-fn taken(
-    engine: &Engine,
-    index: &Index,
-    from: TownId,
-    at: Acked,
-) -> impl Iterator<Item = ByteVec> {
+fn taken(engine: &Engine, index: &Index, from: TownId, at: Acked) -> impl Iterator<Item = ByteVec> {
     let found = index.of_messages(Way::Taken, from, at, PAGE_MAX).unwrap_or_default();
     let engine = engine.clone();
     found.into_iter().filter_map(move |entry| envelope_of(&engine, entry))
