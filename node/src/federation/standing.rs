@@ -19,7 +19,6 @@ use minicbor::{Decode, Encode};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::Instant,
 };
 
 use super::Members;
@@ -95,8 +94,14 @@ impl Asking {
             let me = self.clone();
             asks.spawn(async move { (town, me.ask(town).await) });
         }
-        let until = Instant::now() + ASK_TIME_MAX;
-        while let Ok(Some(asked)) = tokio::time::timeout_at(until, asks.join_next()).await {
+        let over = tokio::time::sleep(ASK_TIME_MAX);
+        tokio::pin!(over);
+        loop {
+            let asked = tokio::select! {
+                asked = asks.join_next() => asked,
+                () = &mut over => None,
+            };
+            let Some(asked) = asked else { break };
             if let Ok((town, Some(reply))) = asked {
                 waiting.remove(&town);
                 if self.judge(town, &reply).await {

@@ -34,7 +34,7 @@ pub(in crate::federation) async fn answer(
         StandingRequest::Newest => {
             let checkpoint = witness.and_then(|witness| witness.last_of(from));
             let held = engine.read(|ledger| ledger.channel(&from)?.last_held()).await.ok()?;
-            let last = held.and_then(|at| taken(engine, index, from, at).into_iter().next());
+            let last = held.and_then(|at| taken(engine, index, from, at).next());
             Some(StandingReply::Newest { checkpoint, last })
         }
         StandingRequest::Taken(at) => {
