@@ -5,9 +5,10 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     channel::fence::Listed,
+    codec,
     date::BusinessDate,
     digest::Digest,
-    envelope::Acked,
+    envelope::{Acked, Envelope, Purpose},
     id::{
         AccountId, ChannelNumber, ConversionId, EntryIndex, Generation, Handle, TownId, TransferId,
     },
@@ -33,6 +34,18 @@ pub enum Message {
     /// The answer: what there is of the asker's messages. The rest is void for ever.
     #[n(21)]
     Fence(#[n(0)] FenceBody),
+}
+
+impl Message {
+    /// What an envelope says about money; none if it is for something else, or of a form that
+    /// only a later version reads.
+    #[must_use]
+    pub fn of(envelope: &Envelope) -> Option<Self> {
+        match envelope.header().purpose {
+            Purpose::Money => codec::decode(envelope.body()).ok(),
+            Purpose::Agreement | Purpose::Library | Purpose::Control => None,
+        }
+    }
 }
 
 /// The first message of a new generation.

@@ -4,9 +4,8 @@ use super::{Broken, Ledger, Plan, check::may_receive};
 use crate::{
     account::{Account, Side},
     channel::{Arrival, Channel},
-    codec,
     entry::Effect,
-    envelope::Envelope,
+    envelope::{Envelope, Purpose},
     id::{AccountId, EntryIndex, TownId},
     lot::{LOTS_MAX, Lot, Return},
     points::Points,
@@ -39,8 +38,8 @@ impl Ledger {
         let envelope = Envelope::decode(bytes).map_err(|_| Refusal::NotWellFormed)?;
         let sender = envelope.header().sender;
         let channel = self.channels.get(&sender).ok_or(Refusal::NoAgreement)?;
-        let message = codec::decode::<Message>(envelope.body());
-        if let Ok(message) = &message
+        let message = Message::of(&envelope);
+        if let Some(message) = &message
             && let Some(plan) = self.plan_restoring(&envelope, message, channel)?
         {
             return Ok(plan);
@@ -58,14 +57,28 @@ impl Ledger {
         // What this message acknowledges, and that it came, stands in the answer.
         let mut after = channel.clone();
         after.received(&envelope, self.meta.town);
+        match envelope.header().purpose {
+            Purpose::Money => self.plan_money(&envelope, message, &after),
+            // Kept, and does nothing: an upgrade may read it.
+            Purpose::Agreement | Purpose::Library | Purpose::Control => Ok(Plan::FACT),
+        }
+    }
+
+    fn plan_money(
+        &self,
+        envelope: &Envelope,
+        message: Option<Message>,
+        after: &Channel,
+    ) -> Result<Plan, Refusal> {
+        let sender = envelope.header().sender;
         match message {
-            Ok(Message::Offer(offer)) => self.plan_offered(&envelope, &offer, &after),
-            Ok(Message::Answer(answer)) => self.plan_answered(sender, &answer),
-            Ok(Message::Withdraw(withdraw)) => Ok(self.plan_withdrawn(sender, &withdraw, &after)),
-            Ok(Message::TakeBack(_)) => Ok(self.plan_fence(sender, &after)),
-            Ok(Message::Fence(_)) => Ok(Plan::FACT),
-            // It is kept, and does nothing: an upgrade may read it.
-            Err(_) => Ok(Plan::FACT),
+            Some(Message::Offer(offer)) => self.plan_offered(envelope, &offer, after),
+            Some(Message::Answer(answer)) => self.plan_answered(sender, &answer),
+            Some(Message::Withdraw(withdraw)) => Ok(self.plan_withdrawn(sender, &withdraw, after)),
+            Some(Message::TakeBack(_)) => Ok(self.plan_fence(sender, after)),
+            Some(Message::Fence(_)) => Ok(Plan::FACT),
+            // Kept, and does nothing: an upgrade may read it.
+            None => Ok(Plan::FACT),
         }
     }
 
@@ -212,9 +225,9 @@ impl Ledger {
         let envelope = Envelope::decode(bytes).map_err(|_| Broken::Unknown)?;
         let town = envelope.header().sender;
         let me = self.meta.town;
-        let message = codec::decode::<Message>(envelope.body());
+        let message = Message::of(&envelope);
         let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
-        if let Ok(Message::TakeBack(_) | Message::Fence(_)) = &message
+        if let Some(Message::TakeBack(_) | Message::Fence(_)) = &message
             && envelope.header().generation > channel.peer_generation()
         {
             channel.fenced(envelope.header().generation);
@@ -231,17 +244,17 @@ impl Ledger {
             }
         }
         if let Some(sent) = &effect.sent
-            && let Ok(Message::Answer(answer)) = codec::decode::<Message>(sent.body())
+            && let Some(Message::Answer(answer)) = Message::of(sent)
         {
             self.note_answer(index, town, sent, answer);
         }
         match &message {
-            Ok(Message::Answer(answer)) if !effect.postings.as_slice().is_empty() => {
+            Some(Message::Answer(answer)) if !effect.postings.as_slice().is_empty() => {
                 self.close_outgoing(index, answer)?;
             }
-            Ok(Message::Offer(offer)) => self.given(&offer.transfer),
-            Ok(Message::Fence(fence)) => self.apply_fence(&envelope, fence),
-            Ok(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | Err(_) => {}
+            Some(Message::Offer(offer)) => self.given(&offer.transfer),
+            Some(Message::Fence(fence)) => self.apply_fence(&envelope, fence),
+            Some(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | None => {}
         }
         self.end_recovery(&town);
         Ok(())

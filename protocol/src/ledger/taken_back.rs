@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     account::{Account, HolderState, LossCause},
-    codec,
     envelope::{Acked, Envelope},
     id::{ChannelNumber, EntryIndex, TownId, TransferId},
     points::Points,
@@ -29,8 +28,8 @@ impl Ledger {
         if header.sender != self.meta.town || recovering.next_own() != Some(place) {
             return Err(Refusal::NotWellFormed);
         }
-        match codec::decode::<Message>(envelope.body()) {
-            Ok(Message::Offer(offer)) => {
+        match Message::of(&envelope) {
+            Some(Message::Offer(offer)) => {
                 let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
                 let sum = sum.ok_or(Refusal::TooManyPoints)?;
                 let transit = Account::Transit(header.recipient);
@@ -38,8 +37,8 @@ impl Ledger {
                 postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
             }
             // What was fenced before and lost then, this version cannot take back: it stays closed.
-            Ok(Message::Fence(_)) => Err(Refusal::Recovering),
-            Ok(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | Err(_) => {
+            Some(Message::Fence(_)) => Err(Refusal::Recovering),
+            Some(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | None => {
                 Ok(Plan::FACT)
             }
         }
@@ -53,23 +52,23 @@ impl Ledger {
         let envelope = Envelope::decode(bytes).map_err(|_| Broken::Unknown)?;
         let header = envelope.header();
         let town = header.recipient;
-        match codec::decode::<Message>(envelope.body()) {
-            Ok(Message::Offer(offer)) => {
+        match Message::of(&envelope) {
+            Some(Message::Offer(offer)) => {
                 let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
                 let points = sum.ok_or(Broken::Balance)?;
                 let stage = LostStage::Waiting;
                 let lost = Lost { town, points, offer: envelope.hash(), stage };
                 self.recovery_mut().lost.insert(offer.transfer, lost);
             }
-            Ok(Message::Answer(answer)) => self.take_answer_back(index, town, answer),
-            Ok(Message::Withdraw(body)) => {
+            Some(Message::Answer(answer)) => self.take_answer_back(index, town, answer),
+            Some(Message::Withdraw(body)) => {
                 if let Some(outgoing) = self.outgoing.get_mut(&body.transfer)
                     && let OutgoingStage::Waiting { withdraw, .. } = &mut outgoing.stage
                 {
                     *withdraw = Some(index);
                 }
             }
-            Ok(Message::TakeBack(_) | Message::Fence(_)) | Err(_) => {}
+            Some(Message::TakeBack(_) | Message::Fence(_)) | None => {}
         }
         let recovering = self.recovering_mut(&town).ok_or(Broken::Unknown)?;
         if let Stage::Fenced { taken, .. } = &mut recovering.stage {

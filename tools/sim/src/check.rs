@@ -199,7 +199,7 @@ fn answers(up: &Up, peer: TownId) -> Result<BTreeMap<TransferId, Answer>, String
         let Some(sent) = sent(entry).filter(|sent| sent.header().recipient == peer) else {
             continue;
         };
-        if let Ok(Message::Answer(body)) = codec::decode::<Message>(sent.body())
+        if let Some(Message::Answer(body)) = Message::of(sent)
             && answers.insert(body.transfer, body.answer).is_some()
         {
             return Err(format!("transfer {} was answered twice", body.transfer));
@@ -228,7 +228,7 @@ fn grace_is_given_once(up: &Up) -> Result<(), String> {
             }
             Command::HandleEnvelope(_, received) => {
                 let Ok(envelope) = Envelope::decode(&received.envelope) else { continue };
-                let Ok(message) = codec::decode::<Message>(envelope.body()) else { continue };
+                let Some(message) = Message::of(&envelope) else { continue };
                 let today = entry.time.date();
                 match message {
                     Message::Answer(body) if matches!(body.answer, Answer::Refuse { .. }) => {

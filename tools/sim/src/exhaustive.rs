@@ -9,7 +9,6 @@ use std::{
 use jichi_node::federation::arriving::submission;
 use jichi_protocol::{
     account::Account,
-    codec,
     command::{Actor, ByActor, Command, OfferPrivate, OfferShared, Source, WithdrawShared},
     digest::Digest,
     entry::{Entry, Outcome, Salt, Submission},
@@ -115,7 +114,7 @@ impl Side {
         let Some((ledger, sent)) = self.ahead.take() else { return };
         self.durable = ledger;
         if let Some(envelope) = sent {
-            if let Ok(Message::Answer(body)) = codec::decode::<Message>(envelope.body()) {
+            if let Some(Message::Answer(body)) = Message::of(&envelope) {
                 self.answers.push(body.answer);
             }
             self.sent.push(envelope);

@@ -115,14 +115,14 @@ pub(crate) fn note(
     if !after.received(&envelope, ledger.meta().town).is_empty() {
         marks.reach("an answer was pruned");
     }
-    match codec::decode::<Message>(envelope.body()) {
-        Ok(Message::Offer(offer)) => note_offer(ledger, &offer, header.sender, marks),
-        Ok(Message::Answer(answer)) => note_answer(ledger, &answer, marks),
-        Ok(Message::Withdraw(withdraw)) => match ledger.incoming(&withdraw.transfer) {
+    match Message::of(&envelope) {
+        Some(Message::Offer(offer)) => note_offer(ledger, &offer, header.sender, marks),
+        Some(Message::Answer(answer)) => note_answer(ledger, &answer, marks),
+        Some(Message::Withdraw(withdraw)) => match ledger.incoming(&withdraw.transfer) {
             Some(_) => marks.reach("a cancel came after the answer"),
             None => marks.reach("a cancel came before its offer"),
         },
-        Ok(Message::TakeBack(_) | Message::Fence(_)) | Err(_) => {}
+        Some(Message::TakeBack(_) | Message::Fence(_)) | None => {}
     }
 }
 
@@ -174,7 +174,7 @@ pub(crate) fn wrong(defect: Defect, up: &Up, submission: &Submission, time: Time
     }
     let envelope = envelope_of(submission)?;
     let at = At::of(&up.ledger, &envelope)?;
-    let plan = match codec::decode::<Message>(envelope.body()).ok()? {
+    let plan = match Message::of(&envelope)? {
         Message::Offer(offer) => at.offered(defect, up, &offer)?,
         Message::Answer(answer) => at.answered(defect, &answer, submission, time)?,
         Message::Withdraw(withdraw) => at.withdrawn(defect, up, &withdraw)?,

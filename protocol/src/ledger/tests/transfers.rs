@@ -9,7 +9,7 @@ use crate::{
     command::{AccountStateChange, Actor, Command, Nothing, Source},
     cross::Contradiction,
     envelope::{Envelope, Purpose},
-    id::{AccountId, Generation, TransferId},
+    id::{AccountId, ChannelNumber, Generation, TransferId},
     lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin, Paid},
     points::Points,
     refusal::Refusal,
@@ -451,6 +451,24 @@ fn the_largest_offer_fits_into_an_entry_of_either_town() {
     let offer = channel.draft(pair.a.town, pair.b.town, Purpose::Money, message);
     let accept = pair.b.receive(&offer.sign(&pair.a.channel_key)).unwrap().unwrap();
     assert_eq!(answer(&accept), Answer::Accept { date: day(BEGIN) });
+}
+
+#[test]
+fn an_offer_in_an_envelope_for_something_else_moves_nothing() {
+    let mut pair = with_points(BEGIN, 500);
+    let body = OfferBody {
+        transfer: TransferId([1; 16]),
+        recipient: pair.to_b,
+        lots: pair.lots_at_a(),
+        agreement: 1,
+        left: day(BEGIN),
+    };
+    let message = codec::encode(&Message::Offer(body));
+    let channel = pair.a.ledger.channel(&pair.b.town).unwrap();
+    let offer = channel.draft(pair.a.town, pair.b.town, Purpose::Library, message);
+    assert_eq!(pair.b.receive(&offer.sign(&pair.a.channel_key)).unwrap(), None);
+    assert_eq!(pair.b.ledger.channel(&pair.a.town).unwrap().heard().number, ChannelNumber(1));
+    assert_eq!(pair.b.book(Account::OwedBy(pair.a.town)), 0);
 }
 
 /// Grants as many lots of one point as an account may hold, of days from `first` on.
