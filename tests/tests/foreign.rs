@@ -131,7 +131,10 @@ fn bytes(hex: &str) -> anyhow::Result<Vec<u8>> {
     pairs.map(|pair| Ok(u8::from_str_radix(pair?, 16)?)).collect()
 }
 
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+fn wait_for<T>(
+    what: &str,
+    mut look: impl FnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
     for _ in 0..LOOKS_MAX {
         if let Some(found) = look()? {
             return Ok(found);
@@ -176,7 +179,9 @@ fn size(node: &Node) -> anyhow::Result<u64> {
 fn another_implementation_verifies_every_vector() -> anyhow::Result<()> {
     let folder = installed()?;
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/federation-v1.json");
-    let check = |file: &Path| Command::new("node").arg("vectors.js").arg(file).current_dir(&folder).output();
+    let check = |file: &Path| {
+        Command::new("node").arg("vectors.js").arg(file).current_dir(&folder).output()
+    };
     let ran = check(&vectors)?;
     ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let whole: Value = serde_json::from_str(&fs::read_to_string(vectors)?)?;
