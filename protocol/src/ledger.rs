@@ -65,6 +65,7 @@ mod settlement;
 
 // Restore.
 mod restore;
+mod standing;
 mod taken_back;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -89,6 +90,7 @@ pub use restore::{Lost, LostStage, Recovering, Recovery, Stage};
 pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use slip::{Slip, SlipState};
+pub use standing::{Ahead, Held as HeldOfUs};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
     Walked,
