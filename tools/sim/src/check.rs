@@ -247,7 +247,16 @@ fn grace_is_given_once(up: &Up) -> Result<(), String> {
                         let lots = &offer.lots;
                         credited(effect.postings.as_slice(), lots, (today, days), moved)?;
                     }
-                    _ => {}
+                    Message::Answer(_)
+                    | Message::Offer(_)
+                    | Message::Withdraw(_)
+                    | Message::TakeBack(_)
+                    | Message::Fence(_)
+                    | Message::Request(_)
+                    | Message::Decline(_)
+                    | Message::Refund(_)
+                    | Message::PeriodEnd(_)
+                    | Message::PeriodAnswer(_) => {}
                 }
             }
             _ => {}

@@ -123,7 +123,16 @@ pub(crate) fn note(
             None => marks.reach("a cancel came before its offer"),
         },
         // The courses of the simulator say no more.
-        Some(_) | None => {}
+        Some(
+            Message::TakeBack(_)
+            | Message::Fence(_)
+            | Message::Request(_)
+            | Message::Decline(_)
+            | Message::Refund(_)
+            | Message::PeriodEnd(_)
+            | Message::PeriodAnswer(_),
+        )
+        | None => {}
     }
 }
 
@@ -179,7 +188,13 @@ pub(crate) fn wrong(defect: Defect, up: &Up, submission: &Submission, time: Time
         Message::Offer(offer) => at.offered(defect, up, &offer)?,
         Message::Answer(answer) => at.answered(defect, &answer, submission, time)?,
         Message::Withdraw(withdraw) => at.withdrawn(defect, up, &withdraw)?,
-        _ => return None,
+        Message::TakeBack(_)
+        | Message::Fence(_)
+        | Message::Request(_)
+        | Message::Decline(_)
+        | Message::Refund(_)
+        | Message::PeriodEnd(_)
+        | Message::PeriodAnswer(_) => return None,
     };
     let index = up.ledger.meta().next;
     Some(Draft { index, time, submission: submission.clone(), plan: Ok(plan) })

@@ -142,17 +142,13 @@ impl Pair {
 }
 
 fn declined(envelope: &Envelope) -> DeclineReason {
-    match Message::of(envelope) {
-        Some(Message::Decline(body)) => body.reason,
-        other => panic!("no decline: {other:?}"),
-    }
+    let Some(Message::Decline(body)) = Message::of(envelope) else { panic!("no decline") };
+    body.reason
 }
 
 fn answered(envelope: &Envelope) -> Answer {
-    match Message::of(envelope) {
-        Some(Message::Answer(body)) => body.answer,
-        other => panic!("no answer: {other:?}"),
-    }
+    let Some(Message::Answer(body)) = Message::of(envelope) else { panic!("no answer") };
+    body.answer
 }
 
 #[test]
@@ -356,10 +352,7 @@ fn a_refund_that_the_base_town_does_not_know_gives_the_shop_its_points_again() {
     let refuse = other.a.receive(&refund).unwrap().unwrap();
     assert_eq!(answered(&refuse), Answer::Refuse { reason: RefuseReason::UnknownOriginal });
     let mut b = pair.b;
-    let body = match Message::of(&refuse) {
-        Some(Message::Answer(body)) => body,
-        other => panic!("{other:?}"),
-    };
+    let Some(Message::Answer(body)) = Message::of(&refuse) else { panic!("no answer") };
     let channel = other.a.ledger.channel(&b.town).unwrap();
     assert!(channel.last_sent().0 > 0);
     // The same answer at the place where town `a` is in truth.

@@ -28,10 +28,8 @@ fn with_points(on: &str, points: u64) -> Pair {
 }
 
 fn answer(envelope: &Envelope) -> Answer {
-    match codec::decode::<Message>(envelope.body()).unwrap() {
-        Message::Answer(body) => body.answer,
-        other => panic!("no answer: {other:?}"),
-    }
+    let Some(Message::Answer(body)) = Message::of(envelope) else { panic!("no answer") };
+    body.answer
 }
 
 fn refused(reason: RefuseReason) -> Answer {

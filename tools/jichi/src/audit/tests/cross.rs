@@ -90,7 +90,8 @@ fn agreement() -> Command {
         let signature = key.sign(Domain::Agreement, &codec::encode(&agreement));
         Seal { key: key.public(), signature }
     };
-    let signed = SignedAgreement { agreement, low: seal(TOWN), high: seal(OTHER_TOWN) };
+    let (low, high) = (seal(TOWN), seal(OTHER_TOWN));
+    let signed = SignedAgreement { agreement, low, high };
     Command::TakeAgreement(signed, ByOfficer { officer: OFFICER })
 }
 
