@@ -80,8 +80,7 @@ fn file(from: &Path, to: &Path, name: &str) -> Result<(), BackupError> {
         bytes => bytes.map_err(|source| BackupError::Io { path: from, source })?,
     };
     let written = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to)?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to)?;
         file.write_all(&bytes)?;
         file.sync_all()
     };

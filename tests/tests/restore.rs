@@ -219,7 +219,12 @@ fn operator(node: &Node) -> anyhow::Result<()> {
 
 fn jichi(command: &str, node: &Node, more: &[&str]) -> anyhow::Result<Output> {
     let config = node.dir.join("node.toml");
-    Ok(Command::new(jichi_program()).arg(command).arg("--config").arg(config).args(more).output()?)
+    Ok(Command::new(jichi_program())
+        .arg(command)
+        .arg("--config")
+        .arg(config)
+        .args(more)
+        .output()?)
 }
 
 fn said(output: &Output) -> String {

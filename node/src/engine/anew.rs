@@ -32,14 +32,8 @@ impl Former {
     /// [`StartError`].
     pub fn open(stores: &Stores, keys: Keys) -> Result<Self, StartError> {
         let segment = SegmentBytes::DEFAULT;
-        let opened = Journal::open(
-            &stores.journal,
-            Log::Journal,
-            segment,
-            Verify::All,
-            None,
-            &mut |_| {},
-        )?;
+        let opened =
+            Journal::open(&stores.journal, Log::Journal, segment, Verify::All, None, &mut |_| {})?;
         for warning in &opened.warnings {
             tracing::warn!(%warning, "the journal was opened with a warning");
         }
