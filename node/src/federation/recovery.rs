@@ -50,7 +50,7 @@ pub(super) async fn run(
         return;
     }
     while let Ok(true) = engine.read(|ledger| ledger.recovering_towns().next().is_some()).await {
-        let next = engine.read(|ledger| next_of(ledger)).await.unwrap_or_default();
+        let next = engine.read(next_of).await.unwrap_or_default();
         let mut moved = false;
         for (town, next) in next {
             moved |= match next {
