@@ -42,6 +42,7 @@ pub mod coordinator;
 pub mod card_system;
 pub mod restore;
 pub mod run;
+pub mod roaming;
 pub mod routes;
 pub mod command;
 
