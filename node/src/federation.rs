@@ -32,7 +32,7 @@ use crate::{
     },
 };
 
-pub use directory::DirectoryError;
+pub use directory::{DirectoryError, SYNC_EVERY, SYNC_PEERS_MAX};
 use standing::{Asking, Doubts};
 
 /// The members of the directory that is in force, as they change.
