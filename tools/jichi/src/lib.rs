@@ -12,5 +12,6 @@ mod demo;
 pub mod directory;
 mod out;
 pub mod publish;
+mod restore;
 pub mod site;
 pub mod world;
