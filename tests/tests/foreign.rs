@@ -235,6 +235,14 @@ fn a_town_written_from_the_documents_trades_with_a_node() -> anyhow::Result<()> 
     settles_there(&mut foreign, &text(&unknown, "transfer"), "returned")?;
     ensure!(foreign.ask("transfer", json!({"handle": handle}))?["points"] == 300);
 
+    // Before it writes again it asks what others hold of it.
+    let stood = foreign.ask("state", json!({}))?["stood"].as_u64();
+    town.node_mut().stop()?;
+    town.node_mut().start()?;
+    let resident = town.sign_in(town.people.first().context("a resident")?)?.client;
+    points_come_here(&resident, &mut foreign, &here, 30, 4_980)?;
+    ensure!(foreign.ask("state", json!({}))?["stood"].as_u64() > stood, "it was not asked");
+
     let grown = size(town.node())?;
     wait_for("a cosignature of the foreign town", || {
         // There is none until somebody has cosigned.

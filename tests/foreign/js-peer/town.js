@@ -16,7 +16,7 @@ const UNKNOWN_RECIPIENT = 1
 
 export class Town {
   constructor(code, keys) {
-    Object.assign(this, { code, keys })
+    Object.assign(this, { code, keys, generation: GENERATION })
     this.log = new Log(code, GENERATION, keys.log)
     this.sent = []
     this.received = []
@@ -156,6 +156,10 @@ export class Town {
     const message = readMessage(envelope.body)
     const entry = { kind: HANDLE_ENVELOPE, shared: encode([]), priv: encode([envelope.bytes]) }
     entry.key = [3, [envelope.header.sender, envelope.header.generation, envelope.header.number]]
+    if (message.kind === 'other') {
+      this.log.append(entry)
+      return
+    }
     const transfer = message.transfer.toString('hex')
     if (message.kind === 'offer') {
       const handle = message.recipient.toString('hex')

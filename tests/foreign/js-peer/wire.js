@@ -68,7 +68,7 @@ export function readReply(bytes) {
 
 export const writeReply = (heard, fault) => encode(struct(heard, fault))
 
-/** A message about money. */
+/** A message about money; one of a kind that this town does not speak is only kept. */
 export function readMessage(bytes) {
   const [number, [content]] = fields(decode(bytes), 2)
   if (number === 0) {
@@ -93,7 +93,7 @@ export function readMessage(bytes) {
       ? { kind: 'accept', transfer, offer, date: value }
       : { kind: 'refuse', transfer, offer, reason: value }
   }
-  need(number === 2, 'no message that is known')
+  if (number !== 2) return { kind: 'other' }
   const [transfer, offer] = fields(content, 2)
   return { kind: 'withdraw', transfer, offer }
 }
