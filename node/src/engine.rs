@@ -79,9 +79,24 @@ pub enum NotTaken {
     /// The disk is full; nothing is written until there is room.
     #[error("the disk is full; nothing is written until there is room")]
     StorageFull,
+    /// This journal is not the newest of its log; nothing is written before a restore.
+    #[error("others hold more of this log than this journal has; nothing is written")]
+    Behind,
     /// The node stops, or the answer is lost: the result is not known; ask by the key.
     #[error("the result is not known; ask by the key")]
     Unknown,
+}
+
+/// Whether the journal is known to be the newest of its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Others are being asked; commands wait.
+    Asking,
+    /// As far as anybody knows.
+    Newest,
+    /// Others hold more of it: it was restored, or another copy of the node runs. Nothing is
+    /// written.
+    Behind,
 }
 
 /// The engine cannot go on: state in memory may be ahead of the disk. The process aborts.
@@ -124,6 +139,7 @@ struct Shared {
     /// The newest checkpoint that is durable.
     checkpoint: RwLock<Arc<str>>,
     flags: Flags,
+    standing: watch::Sender<Standing>,
     rows: Rows,
     reader: Reader,
     origin: Origin,
@@ -169,6 +185,9 @@ impl Engine {
         if self.shared.flags.storage_full.load(Ordering::Relaxed) {
             return Err(NotTaken::StorageFull);
         }
+        if self.standing_known().await == Standing::Behind {
+            return Err(NotTaken::Behind);
+        }
         let signers = self.ledger().signers(&submission.command).map_err(NotTaken::NoSigner)?;
         let checked = Checked::new(submission, signers).map_err(|_| NotTaken::BadSignature)?;
         let (answer, answered) = oneshot::channel();
@@ -208,7 +227,7 @@ impl Engine {
         for _ in 0..WRITER_LOOKS_MAX {
             {
                 let ledger = self.ledger();
-                if self.clock_doubtful() || ledger.day() >= clock::now().date() {
+                if !self.writes() || self.clock_doubtful() || ledger.day() >= clock::now().date() {
                     return ledger;
                 }
             }
@@ -304,6 +323,42 @@ impl Engine {
     #[must_use]
     pub fn storage_full(&self) -> bool {
         self.shared.flags.storage_full.load(Ordering::Relaxed)
+    }
+
+    /// Whether others hold more of this log, so that nothing is written.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        *self.shared.standing.borrow() == Standing::Behind
+    }
+
+    /// Whether the journal is the newest of its log, as far as anybody knows.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        *self.shared.standing.borrow() == Standing::Newest
+    }
+
+    /// What the asking of others came to, once it is over.
+    pub async fn standing_known(&self) -> Standing {
+        let mut standing = self.shared.standing.subscribe();
+        let known = standing.wait_for(|standing| *standing != Standing::Asking).await;
+        // The sender lives as long as this engine.
+        known.map_or(Standing::Behind, |standing| *standing)
+    }
+
+    /// Nobody who answered holds more of this log: commands are taken.
+    pub fn stands(&self) {
+        self.shared.standing.send_if_modified(|standing| {
+            let asking = *standing == Standing::Asking;
+            if asking {
+                *standing = Standing::Newest;
+            }
+            asking
+        });
+    }
+
+    /// Others hold more of this log: nothing is written any more.
+    pub fn falls_behind(&self) {
+        self.shared.standing.send_replace(Standing::Behind);
     }
 
     /// Whether the clock is doubtful, so that nothing is written.

@@ -5,6 +5,7 @@ mod courier;
 mod directory;
 mod inbound;
 pub mod post;
+pub mod standing;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use tokio::{
 use crate::{
     config::Settings,
     engine::Engine,
+    index::Index,
     init::NodeKeys,
     keyfile::KeyFileError,
     peer::{self, Inbound, Peer, PeerError, PeerHandle, Peers, Protocol},
@@ -31,6 +33,7 @@ use crate::{
 };
 
 pub use directory::DirectoryError;
+use standing::{Asking, Doubts};
 
 /// The members of the directory that is in force, as they change.
 pub type Members = watch::Receiver<Arc<Directory>>;
@@ -71,10 +74,12 @@ pub struct Witnessing {
 #[derive(Clone)]
 struct Desk {
     engine: Engine,
+    index: Index,
     key: Arc<SigningKey>,
     shelf: directory::Shelf,
     witness: Option<Witness>,
     notes: Option<Notes>,
+    doubts: Doubts,
 }
 
 /// Joins a town to the others.
@@ -97,31 +102,22 @@ pub async fn start(
     let taker = directory::Taker::Town(engine.clone());
     let me = Party::Town(town.id());
     let (handle, inbound) = way(settings, keys, me, &members, tasks)?;
-    shelf.take_held(&taker).await;
-    tasks.spawn(directory::keep_in_sync(shelf.clone(), handle.clone(), taker, me, stop.clone()));
-    tasks.spawn(courier::run(engine.clone(), handle.clone()));
-    let (cosign, cosigned) = watch::channel(None);
-    let submitter = Submitter {
-        town: town.id(),
-        engine: engine.clone(),
-        peer: handle.clone(),
-        members: members.clone(),
-        every: Duration::from_secs(settings.config.witness.every_s.max(1)),
-        proofs,
-    };
-    tasks.spawn(submitter.run(cosign, stop.clone()));
+    let (doubts, doubted) = standing::doubts();
     let mut desk = Desk {
         engine: engine.clone(),
+        index: town.index().clone(),
         key: Arc::new(SigningKey::from_seed(&keys.channel)),
-        shelf,
+        shelf: shelf.clone(),
         witness: None,
         notes: None,
+        doubts: doubts.clone(),
     };
     match NodeKeys::witness(settings)? {
         Some(key) => {
-            let (witness, findings) = Witness::open(town.id(), key, &settings.data, members)?;
+            let data = &settings.data;
+            let (witness, findings) = Witness::open(town.id(), key, data, members.clone())?;
             let (notes, noted) = notes();
-            let watch = Watch::new(engine, handle, witness.clone(), &settings.data);
+            let watch = Watch::new(engine.clone(), handle.clone(), witness.clone(), data);
             tasks.spawn(watch.run(noted, findings, stop.clone()));
             (desk.witness, desk.notes) = (Some(witness), Some(notes));
         }
@@ -131,7 +127,32 @@ pub async fn start(
         ),
     }
     let witness = desk.witness.clone();
+    // Others may ask the same of this node at the same time.
     tasks.spawn(desk.serve(inbound));
+    let asking = Asking {
+        town: town.id(),
+        engine: engine.clone(),
+        peer: handle.clone(),
+        members: members.clone(),
+        proofs: proofs.clone(),
+        data: settings.data.clone(),
+    };
+    let unheard = asking.decide().await;
+    tasks.spawn(asking.go_on(unheard, doubted, stop.clone()));
+    shelf.take_held(&taker).await;
+    tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
+    tasks.spawn(courier::run(engine.clone(), handle.clone()));
+    let (cosign, cosigned) = watch::channel(None);
+    let submitter = Submitter {
+        town: town.id(),
+        engine,
+        peer: handle,
+        members,
+        every: Duration::from_secs(settings.config.witness.every_s.max(1)),
+        proofs,
+        doubts,
+    };
+    tasks.spawn(submitter.run(cosign, stop.clone()));
     Ok(Witnessing { witness, cosigned })
 }
 
@@ -153,7 +174,7 @@ impl Desk {
     async fn answer(&self, asked: &Inbound) -> Option<Vec<u8>> {
         match asked.protocol {
             Protocol::Envelope => {
-                let to = (&self.engine, self.notes.as_ref());
+                let to = (&self.engine, self.notes.as_ref(), &self.doubts);
                 let reply = inbound::deliver(to, asked.from, &asked.bytes).await;
                 Some(codec::encode(&reply))
             }
@@ -165,8 +186,17 @@ impl Desk {
             Protocol::Document => self.shelf.answer(asked.from, &asked.bytes),
             Protocol::Witness => {
                 let request = codec::decode(&asked.bytes).ok()?;
-                let reply = answer(&self.engine, self.witness.clone(), request).await?;
+                // A node that was restored unnoticed may have forgotten what it cosigned.
+                let witness = self.witness.clone().filter(|_| self.engine.writes());
+                let reply = answer(&self.engine, witness, request).await?;
                 Some(codec::encode(&reply))
+            }
+            Protocol::Standing => {
+                let Party::Town(from) = asked.from else { return None };
+                let request = codec::decode(&asked.bytes).ok()?;
+                let of = (&self.engine, &self.index);
+                let reply = standing::answer::answer(of, self.witness.as_ref(), from, request);
+                Some(codec::encode(&reply.await?))
             }
         }
     }

@@ -5,7 +5,8 @@ use std::{io, path::Path, sync::Arc};
 
 use jichi_protocol::{
     entry::Entry,
-    id::{AccountId, CompanyId, EntryIndex, LinkId, MerchantId},
+    envelope::Acked,
+    id::{AccountId, ChannelNumber, CompanyId, EntryIndex, LinkId, MerchantId, TownId},
     key::{ClientKey, OperationKey},
 };
 use tokio::sync::{broadcast::error::RecvError, watch};
@@ -17,7 +18,7 @@ use crate::{
 
 /// Entries of a history page at most.
 pub const PAGE_MAX: usize = 100;
-const INDEXED: &[u8] = b"indexed/2";
+const INDEXED: &[u8] = b"indexed/3";
 
 /// Why the index is of no use. Deleting its folder costs a rebuild and nothing else.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,8 @@ pub struct Index {
     keys: sled::Tree,
     /// Whose a company's link is: a conversion names the link alone.
     links: sled::Tree,
+    /// The entries that sent or took a message, by town and place.
+    messages: sled::Tree,
     indexed: Arc<watch::Sender<u64>>,
 }
 
@@ -52,15 +55,18 @@ impl Index {
         let database = sled::Config::new().path(dir).cache_capacity(32 << 20).open()?;
         let (entries, keys) = (database.open_tree("entries")?, database.open_tree("keys")?);
         let links = database.open_tree("links")?;
+        let messages = database.open_tree("messages")?;
         let mut indexed = keys.get(INDEXED)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
         if indexed > engine.durable().0 {
             // The index is of another journal, or of one that was longer: it is made anew.
             entries.clear()?;
             keys.clear()?;
             links.clear()?;
+            messages.clear()?;
             indexed = 0;
         }
-        let index = Self { entries, keys, links, indexed: Arc::new(watch::Sender::new(indexed)) };
+        let indexed = Arc::new(watch::Sender::new(indexed));
+        let index = Self { entries, keys, links, messages, indexed };
         index.catch_up(engine)?;
         Ok(index)
     }
@@ -118,6 +124,9 @@ impl Index {
         self.entries.apply_batch(batch)?;
         if let Some(OperationKey::Client(key)) = &entry.submission.key {
             self.keys.insert(key.bytes(), &entry.index.0.to_be_bytes())?;
+        }
+        for (way, town, at) in messages_of(entry) {
+            self.messages.insert(message_place(way, town, at), &entry.index.0.to_be_bytes())?;
         }
         let next = entry.index.next().0;
         self.keys.insert(INDEXED, &next.to_be_bytes())?;
@@ -204,6 +213,25 @@ impl Index {
         Ok(entries)
     }
 
+    /// The entries that sent a town messages, or took its messages, in the messages' order within
+    /// one generation, from a place on.
+    ///
+    /// # Errors
+    /// [`IndexError::Database`].
+    pub fn of_messages(
+        &self,
+        way: Way,
+        town: TownId,
+        from: Acked,
+        most: usize,
+    ) -> Result<Vec<EntryIndex>, IndexError> {
+        let last = Acked { number: ChannelNumber(u64::MAX), ..from };
+        let range = message_place(way, town, from)..=message_place(way, town, last);
+        let found = self.messages.range(range).values().take(most);
+        let entry = |bytes: Result<sled::IVec, sled::Error>| Ok(number(&bytes?).map(EntryIndex));
+        found.filter_map(|bytes| entry(bytes).transpose()).collect()
+    }
+
     /// The entry that a client's key made, however long ago.
     ///
     /// # Errors
@@ -219,6 +247,44 @@ fn number(bytes: &[u8]) -> Option<u64> {
 
 fn place(kind: u8, id: &[u8], index: EntryIndex) -> Vec<u8> {
     [&[kind], id, &index.0.to_be_bytes()].concat()
+}
+
+/// Which way a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From here.
+    Sent,
+    /// To here.
+    Taken,
+}
+
+fn message_place(way: Way, town: TownId, at: Acked) -> Vec<u8> {
+    let way = match way {
+        Way::Sent => b's',
+        Way::Taken => b't',
+    };
+    let (generation, number) = (at.generation.0.to_be_bytes(), at.number.0.to_be_bytes());
+    [&[way], town.as_str().as_bytes(), &generation, &number].concat()
+}
+
+/// The messages that an entry sent and took. What was refused was not taken.
+fn messages_of(entry: &Entry) -> Vec<(Way, TownId, Acked)> {
+    use jichi_protocol::{command::Command, entry::Outcome, envelope::Envelope};
+    let Outcome::Done(effect) = &entry.outcome else { return Vec::new() };
+    let mut messages = Vec::new();
+    if let Some(sent) = &effect.sent {
+        let header = sent.header();
+        let at = Acked { generation: header.generation, number: header.number };
+        messages.push((Way::Sent, header.recipient, at));
+    }
+    if let Command::HandleEnvelope(_, received) = &entry.submission.command
+        && let Ok(taken) = Envelope::decode(&received.envelope)
+    {
+        let header = taken.header();
+        let at = Acked { generation: header.generation, number: header.number };
+        messages.push((Way::Taken, header.sender, at));
+    }
+    messages
 }
 
 /// The shop that an entry concerns.

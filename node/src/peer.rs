@@ -42,6 +42,8 @@ pub enum Protocol {
     Conversion,
     /// Checkpoints of logs, and proofs about them.
     Witness,
+    /// What a town holds of another's log and messages.
+    Standing,
 }
 
 impl Protocol {
@@ -53,6 +55,7 @@ impl Protocol {
             Self::Document => "/jichi/document/1",
             Self::Conversion => "/jichi/conversion/1",
             Self::Witness => "/jichi/witness/1",
+            Self::Standing => "/jichi/standing/1",
         }
     }
 

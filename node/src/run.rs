@@ -21,7 +21,7 @@ use crate::{
     bulk::{self, Bulks},
     card_system, clock,
     config::Settings,
-    engine::start::{StartError, Stores, start},
+    engine::start::{StartError, Stores, start_asking},
     federation::{self, FederationError, Witnessing},
     index::{Index, IndexError},
     init::NodeKeys,
@@ -90,7 +90,7 @@ pub async fn run_town(
     };
     let keys = NodeKeys::read(&settings)?;
     let stores = Stores::of(&settings.data);
-    let running = start(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;
+    let running = start_asking(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;
     let engine = running.engine.clone();
     let (vault, warnings) =
         shred::open_vault(&settings.data.join("vault"), (&settings.keys, &keys))?;

@@ -33,7 +33,7 @@ use jichi_protocol::{
 };
 use tokio::sync::mpsc;
 
-use crate::{clock, durable, federation::Members};
+use crate::{clock, durable, engine::Engine, federation::Members};
 use memory::{Memory, MemoryFault};
 
 /// Findings that wait to be acted on; what comes beyond is found again.
@@ -92,6 +92,18 @@ impl Proofs {
 
 fn file_name(origin: &Origin) -> String {
     format!("{}{FILE_EXTENSION}", origin.as_str().replace('/', "-"))
+}
+
+/// This node's history is not the only one under its key: it signs nothing more.
+pub fn halt(engine: &Engine, proofs: &Proofs, by: TownId, fork: &ForkProof) -> ! {
+    match proofs.keep(fork, engine.log_key()) {
+        Ok(path) => tracing::error!(witness = %by, proof = %path.display(),
+            "this log has two histories under its key: a second copy of this node runs, or its \
+             key is stolen. Stopping; do not start either copy, call the federation's office"),
+        Err(error) => tracing::error!(witness = %by, %error,
+            "this log has two histories under its key, and the proof cannot be kept; stopping"),
+    }
+    std::process::abort();
 }
 
 /// The answer to a request.
@@ -217,6 +229,16 @@ impl Witness {
     #[must_use]
     pub fn last(&self, origin: &Origin) -> Option<SignedCheckpoint> {
         self.memory().seen(origin).cloned()
+    }
+
+    /// The last checkpoint that was cosigned of a town's newest log.
+    #[must_use]
+    pub fn last_of(&self, town: TownId) -> Option<SignedCheckpoint> {
+        let memory = self.memory();
+        let of_town = memory
+            .all()
+            .filter_map(|seen| Some((seen.claimed().origin.generation_of(town)?, seen)));
+        of_town.max_by_key(|(generation, _)| *generation).map(|(_, seen)| seen.clone())
     }
 
     /// The same by the name under which C2SP has it served.

@@ -290,6 +290,12 @@ impl Channel {
         self.sent
     }
 
+    /// The hash of our last message; zero for none.
+    #[must_use]
+    pub const fn last_sent_hash(&self) -> Digest {
+        self.sent_hash
+    }
+
     /// Whether messages are missing between some that came.
     #[must_use]
     pub fn has_gap(&self) -> bool {

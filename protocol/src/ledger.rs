@@ -59,6 +59,7 @@ mod import;
 
 // Restore.
 mod restore;
+mod standing;
 mod taken_back;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -83,6 +84,7 @@ pub use restore::{Lost, LostStage, Recovering, Recovery, Stage};
 pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use slip::{Slip, SlipState};
+pub use standing::{Ahead, Held as HeldOfUs};
 pub use state::{
     Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
     Walked,

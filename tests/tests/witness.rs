@@ -168,14 +168,21 @@ fn a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other() -> anyhow::R
     grow(maebashi, 3)?;
     cosigned(maebashi, size(maebashi)?, &keys)?;
 
-    // A copy that is behind what was cosigned stops by itself.
-    behind.launch()?;
-    let ended = behind.wait_until_ended()?;
+    // A copy that is behind what was cosigned finds it out at its start, and writes nothing.
+    behind.start()?;
     ensure!(
-        !ended.success() && behind.last_messages().contains("more entries of this log"),
+        behind.last_messages().contains("more entries of this log"),
         "{}",
         behind.last_messages()
     );
+    let person =
+        json!({"class": "resident", "name": "住民", "password": "resident-1", "mykey_id": null});
+    let maker = behind.officer("maker")?;
+    let refused = maker.post("/v1/accounts", Some(&jichi::client::new_key()?), &person)?;
+    ensure!(refused.status == 503 && refused.code() == "read_only_recovery", "{refused:?}");
+    let size_behind = size(&behind)?;
+    behind.stop()?;
+    ensure!(size_behind < size(maebashi)?, "it has written");
 
     // A copy that grew while it could ask nobody has another history.
     sagamihara.stop()?;

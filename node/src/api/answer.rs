@@ -160,6 +160,7 @@ fn problem_of(not_taken: NotTaken, key: Option<ClientKey>) -> NoEntry {
         NotTaken::Overloaded => EdgeProblem::Overloaded,
         NotTaken::ClockDoubtful => EdgeProblem::ClockDoubtful,
         NotTaken::StorageFull => EdgeProblem::StorageFull,
+        NotTaken::Behind => EdgeProblem::ReadOnlyRecovery,
         NotTaken::Unknown => return NoEntry::Unknown(key),
     };
     problem.into()

@@ -1,6 +1,7 @@
 //! Health and metrics, on a listener of their own.
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
+use jichi_protocol::ledger::Ledger;
 use serde::Deserialize;
 
 use super::{
@@ -23,12 +24,18 @@ pub fn routes() -> Router<Town> {
         .route("/metrics", get(metrics))
 }
 
+const BEHIND: &str = "this journal is not the newest of its log: read only until `jichi restore`\n";
+
 async fn ready(State(town): State<Town>) -> (StatusCode, &'static str) {
     let engine = town.engine();
     if engine.storage_full() {
         (StatusCode::SERVICE_UNAVAILABLE, "the disk is full\n")
     } else if engine.clock_doubtful() {
         (StatusCode::SERVICE_UNAVAILABLE, "the clock is doubtful\n")
+    } else if engine.is_behind() {
+        (StatusCode::SERVICE_UNAVAILABLE, BEHIND)
+    } else if engine.read(Ledger::is_recovering).await.unwrap_or(true) {
+        (StatusCode::SERVICE_UNAVAILABLE, "recovering from a backup: other towns are being heard\n")
     } else {
         (StatusCode::OK, "ok\n")
     }
@@ -76,11 +83,13 @@ fn text(engine: &Engine) -> String {
          # TYPE jichi_entries_total counter\njichi_entries_total {}\n\
          # TYPE jichi_batches_total counter\njichi_batches_total {}\n\
          # TYPE jichi_storage_full gauge\njichi_storage_full {}\n\
-         # TYPE jichi_clock_doubtful gauge\njichi_clock_doubtful {}\n",
+         # TYPE jichi_clock_doubtful gauge\njichi_clock_doubtful {}\n\
+         # TYPE jichi_behind gauge\njichi_behind {}\n",
         engine.durable(),
         counts.entries,
         counts.batches,
         flag(engine.storage_full()),
         flag(engine.clock_doubtful()),
+        flag(engine.is_behind()),
     )
 }

@@ -259,6 +259,7 @@ impl File<'_> {
             Err(NotTaken::NoSigner(refusal)) => Ok(LineResult::Not(refusal.code())),
             Err(NotTaken::StorageFull) => Err(EdgeProblem::StorageFull.into()),
             Err(NotTaken::ClockDoubtful) => Err(EdgeProblem::ClockDoubtful.into()),
+            Err(NotTaken::Behind) => Err(EdgeProblem::ReadOnlyRecovery.into()),
             Err(NotTaken::BadSignature | NotTaken::Overloaded | NotTaken::Unknown) => {
                 Err(EdgeProblem::Overloaded.into())
             }

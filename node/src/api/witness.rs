@@ -4,7 +4,7 @@
 use axum::{
     Extension, Router,
     body::Bytes,
-    extract::Path,
+    extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -30,10 +30,15 @@ pub fn routes() -> Router<Town> {
 const TEXT: &str = "text/plain; charset=utf-8";
 
 async fn add(
+    State(town): State<Town>,
     Extension(witnessing): Extension<Witnessing>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let witness = witnessing.witness.ok_or(EdgeProblem::NotFound)?;
+    // A node that was restored unnoticed may have forgotten what it cosigned.
+    if !town.engine().writes() {
+        return Err(EdgeProblem::ReadOnlyRecovery.into());
+    }
     let Ok(request) = AddCheckpoint::parse(&body) else {
         return Ok(
             (StatusCode::BAD_REQUEST, "not a request of c2sp.org/tlog-witness\n").into_response()

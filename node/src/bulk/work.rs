@@ -109,7 +109,12 @@ async fn submit(
                 });
             }
             Ok(Answer::Rejected(refusal)) => return Ok(Err(refusal)),
-            Err(NotTaken::Overloaded | NotTaken::ClockDoubtful | NotTaken::StorageFull) => {
+            Err(
+                NotTaken::Overloaded
+                | NotTaken::ClockDoubtful
+                | NotTaken::StorageFull
+                | NotTaken::Behind,
+            ) => {
                 tokio::time::sleep(TRY_AGAIN).await;
             }
             Ok(Answer::Heard)

@@ -26,7 +26,7 @@ use jichi_protocol::{
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    Engine, Flags, Shared,
+    Engine, Flags, Shared, Standing,
     commit::Committer,
     core::{Core, SystemSalts},
     restore::{Restored, Restoring},
@@ -184,6 +184,21 @@ pub fn start(
     verify: Verify,
     segment: SegmentBytes,
 ) -> Result<Running, StartError> {
+    let running = start_asking(stores, keys, verify, segment)?;
+    running.engine.stands();
+    Ok(running)
+}
+
+/// The same, but nothing is written before [`Engine::stands`]: others may hold more of this log.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_asking(
+    stores: &Stores,
+    keys: Keys,
+    verify: Verify,
+    segment: SegmentBytes,
+) -> Result<Running, StartError> {
     let mut said = Said::new();
     let mut on_progress = |progress: crate::journal::Progress| {
         said.say("reading the journal, MiB", progress.done >> 20, progress.all >> 20);
@@ -217,6 +232,7 @@ pub fn start(
         durable: watch::Sender::new(next.0),
         checkpoint: RwLock::new(restored.checkpoint.note().to_string().into()),
         flags: Flags::default(),
+        standing: watch::Sender::new(Standing::Asking),
         rows,
         reader,
         origin,

@@ -12,7 +12,7 @@ use std::{
 
 use jichi_protocol::{date::Time, ledger::Ledger};
 
-use super::{BATCH_ENTRIES_MAX, Halted, NotTaken, Reply, Shared, core, core::Core};
+use super::{BATCH_ENTRIES_MAX, Halted, NotTaken, Reply, Shared, Standing, core, core::Core};
 use crate::clock::{ClockGuard, Reading};
 
 pub(super) type Work = super::Work<Reply>;
@@ -54,7 +54,7 @@ impl Writer {
 
     /// Waits for commands, or for the time at which jobs are looked at.
     fn wait(&self, queue: &Receiver<Work>) -> Result<Vec<Work>, Halted> {
-        let pause = if self.jobs_due() { JOB_PAUSE } else { TICK };
+        let pause = if self.stands() && self.jobs_due() { JOB_PAUSE } else { TICK };
         let mut works = match queue.recv_timeout(pause) {
             Ok(first) => vec![first],
             Err(RecvTimeoutError::Timeout) => Vec::new(),
@@ -70,6 +70,10 @@ impl Writer {
         Ok(works)
     }
 
+    fn stands(&self) -> bool {
+        *self.shared.standing.borrow() == Standing::Newest
+    }
+
     fn jobs_due(&self) -> bool {
         let ledger = self.shared.ledger.read().unwrap_or_else(PoisonError::into_inner);
         self.core.jobs_due(&ledger)
@@ -79,18 +83,30 @@ impl Writer {
     fn batch(&mut self, works: Vec<Work>) -> Result<Batch, Halted> {
         let shared = Arc::clone(&self.shared);
         let mut ledger = shared.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(wall) = self.believed(&ledger) else {
-            for work in works {
-                // Who asked has gone away if this is not taken.
-                let _ = work.answer.send(Err(NotTaken::ClockDoubtful));
+        let wall = match self.writable(&ledger) {
+            Ok(wall) => wall,
+            Err(why) => {
+                for work in works {
+                    // Who asked has gone away if this is not taken.
+                    let _ = work.answer.send(Err(why));
+                }
+                return Ok(Batch::empty());
             }
-            return Ok(Batch::empty());
         };
         let mut batch = self.core.batch(&mut ledger, wall, works)?;
         for answer in batch.overloaded.drain(..) {
             let _ = answer.send(Err(NotTaken::Overloaded));
         }
         Ok(batch)
+    }
+
+    /// The wall time for this batch, if anything may be written: an entry of a journal that is not
+    /// the newest would be a second history.
+    fn writable(&mut self, ledger: &Ledger) -> Result<Time, NotTaken> {
+        if !self.stands() {
+            return Err(NotTaken::Behind);
+        }
+        self.believed(ledger).ok_or(NotTaken::ClockDoubtful)
     }
 
     /// Reads the clocks for this batch; none while they are doubtful. A second reading later in
@@ -106,14 +122,14 @@ impl Writer {
         (!doubtful).then_some(reading.wall)
     }
 
-    /// The last batch before a stop in order. While the clock is doubtful it is empty, as every
+    /// The last batch before a stop in order. While nothing may be written it is empty, as every
     /// batch is.
     fn closing(&mut self) -> Result<Batch, Halted> {
         let shared = Arc::clone(&self.shared);
         let mut ledger = shared.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        match self.believed(&ledger) {
-            Some(wall) => self.core.closing(&mut ledger, wall),
-            None => Ok(Batch::empty()),
+        match self.writable(&ledger) {
+            Ok(wall) => self.core.closing(&mut ledger, wall),
+            Err(_) => Ok(Batch::empty()),
         }
     }
 }

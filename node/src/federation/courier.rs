@@ -20,7 +20,7 @@ use super::post::Post;
 use crate::{
     api::answer::receipt,
     clock,
-    engine::Engine,
+    engine::{Engine, Standing},
     peer::{PeerHandle, Protocol},
 };
 
@@ -44,11 +44,14 @@ struct Sent {
 
 /// Sends until the node stops.
 pub(super) async fn run(engine: Engine, peer: PeerHandle) {
+    if engine.standing_known().await == Standing::Behind {
+        return;
+    }
     let mut news = engine.news();
     let mut posts: BTreeMap<TownId, Waiting> = BTreeMap::new();
     let mut flights: JoinSet<Sent> = JoinSet::new();
     collect(&engine, &mut posts).await;
-    loop {
+    while !engine.is_behind() {
         dispatch(&engine, &peer, &mut posts, &mut flights);
         tokio::select! {
             durable = news.recv() => match durable {
@@ -147,7 +150,7 @@ async fn send(
     town: TownId,
     entry: EntryIndex,
 ) -> Option<Acked> {
-    let bytes = delivery(engine, entry)?;
+    let bytes = codec::encode(&delivery(engine, entry)?);
     match peer.request(Party::Town(town), Protocol::Envelope, bytes).await {
         Ok(reply) => {
             let reply: DeliveryReply = codec::decode(&reply).ok()?;
@@ -163,13 +166,13 @@ async fn send(
     }
 }
 
-/// The bytes of a delivery: the envelope as it stands in the entry, the proof beside it.
-fn delivery(engine: &Engine, entry: EntryIndex) -> Option<Vec<u8>> {
+/// A delivery: the envelope as it stands in the entry, the proof beside it.
+pub(super) fn delivery(engine: &Engine, entry: EntryIndex) -> Option<Delivery> {
     let committed = engine.committed(entry).ok()?;
     let Outcome::Done(effect) = &committed.entry.outcome else { return None };
     let envelope = effect.sent.as_ref()?.encode();
     let proof = receipt(engine, &committed).ok()?.to_string();
-    Some(codec::encode(&Delivery { envelope, proof }))
+    Some(Delivery { envelope, proof })
 }
 
 /// Retransmissions go by the clock that nobody sets: by the wall clock, a message that was sent while

@@ -16,7 +16,10 @@ use jichi_protocol::{
     signature::SigningKey,
 };
 
-use super::arriving::{Arriving, fault_of, log_key_of};
+use super::{
+    arriving::{Arriving, fault_of, log_key_of},
+    standing::Doubts,
+};
 use crate::{
     api::answer::receipt,
     engine::{Answer, Engine, NotTaken},
@@ -25,11 +28,11 @@ use crate::{
 
 /// Handles a delivery of an envelope, and says what was heard.
 pub(super) async fn deliver(
-    (engine, notes): (&Engine, Option<&Notes>),
+    (engine, notes, doubts): (&Engine, Option<&Notes>, &Doubts),
     from: Party,
     bytes: &[u8],
 ) -> DeliveryReply {
-    match take((engine, notes), from, bytes).await {
+    match take((engine, notes, doubts), from, bytes).await {
         Ok(sender) => DeliveryReply { heard: heard(engine, sender).await, fault: None },
         Err((sender, fault)) => {
             let heard = match sender {
@@ -48,7 +51,7 @@ async fn heard(engine: &Engine, sender: TownId) -> Option<Acked> {
 type Fault = (Option<TownId>, DeliveryFault);
 
 async fn take(
-    (engine, notes): (&Engine, Option<&Notes>),
+    (engine, notes, doubts): (&Engine, Option<&Notes>, &Doubts),
     from: Party,
     bytes: &[u8],
 ) -> Result<TownId, Fault> {
@@ -75,7 +78,8 @@ async fn take(
         Ok(Answer::Rejected(refusal)) => {
             if refusal == Refusal::UnknownTransfer {
                 tracing::error!(town = %town,
-                    "an answer came to an offer that this journal does not have: was the node restored?");
+                    "an answer came to an offer that this journal does not have: the town is asked to show it");
+                doubts.about(town);
             }
             Err((sender, fault_of(refusal)))
         }
@@ -85,6 +89,7 @@ async fn take(
             NotTaken::Overloaded
             | NotTaken::ClockDoubtful
             | NotTaken::StorageFull
+            | NotTaken::Behind
             | NotTaken::Unknown,
         ) => Err((sender, DeliveryFault::TryLater)),
     }

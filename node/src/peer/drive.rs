@@ -245,6 +245,7 @@ impl Drive {
                 NetEvent::Document(event) => self.on_asking(Protocol::Document, event),
                 NetEvent::Conversion(event) => self.on_asking(Protocol::Conversion, event),
                 NetEvent::Witness(event) => self.on_asking(Protocol::Witness, event),
+                NetEvent::Standing(event) => self.on_asking(Protocol::Standing, event),
                 NetEvent::Gate(never) | NetEvent::Limits(never) => match never {},
             },
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {

@@ -46,6 +46,7 @@ pub(super) struct Net {
     document: Asking,
     conversion: Asking,
     witness: Asking,
+    standing: Asking,
 }
 
 impl Net {
@@ -67,6 +68,7 @@ impl Net {
             document: asking(Protocol::Document),
             conversion: asking(Protocol::Conversion),
             witness: asking(Protocol::Witness),
+            standing: asking(Protocol::Standing),
         }
     }
 
@@ -77,6 +79,7 @@ impl Net {
             Protocol::Document => &mut self.document,
             Protocol::Conversion => &mut self.conversion,
             Protocol::Witness => &mut self.witness,
+            Protocol::Standing => &mut self.standing,
         }
     }
 }

@@ -19,12 +19,12 @@ use jichi_protocol::{
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
-    Proofs,
+    Proofs, halt,
     wire::{WitnessReply, WitnessRequest},
 };
 use crate::{
-    engine::Engine,
-    federation::Members,
+    engine::{Engine, Standing},
+    federation::{Members, standing::Doubts},
     peer::{PeerHandle, Protocol},
 };
 
@@ -48,6 +48,8 @@ pub struct Submitter {
     pub every: Duration,
     /// Where a proof about this node's own log is kept.
     pub proofs: Proofs,
+    /// Where a witness is named that has seen more of this log.
+    pub doubts: Doubts,
 }
 
 /// What came of asking one witness.
@@ -55,8 +57,10 @@ enum Outcome {
     Cosigned(NoteSignature),
     /// Not now; why stands in the log of messages.
     Nothing,
-    /// Another copy of this node has written, or this one was restored.
-    NotAlone(Option<Box<ForkProof>>),
+    /// Another copy of this node has written.
+    NotAlone(Box<ForkProof>),
+    /// The witness has seen more of this log than there is.
+    Doubt,
 }
 
 impl Submitter {
@@ -65,7 +69,8 @@ impl Submitter {
         let me = Arc::new(self);
         let mut stop = stop;
         let mut last: BTreeMap<TownId, TreeSize> = BTreeMap::new();
-        loop {
+        // Of a journal that is not the newest, nothing is shown to be cosigned.
+        while me.engine.standing_known().await == Standing::Newest {
             me.round(&mut last, &cosigned).await;
             let stopping = stop.wait_for(|stop| *stop);
             if tokio::time::timeout(me.every, stopping).await.is_ok() {
@@ -101,7 +106,10 @@ impl Submitter {
                     last.insert(town, size);
                     add_line(cosigned, &checkpoint, &line);
                 }
-                Ok((town, Outcome::NotAlone(fork))) => self.halt(town, fork.as_deref()),
+                Ok((town, Outcome::NotAlone(fork))) => {
+                    halt(&self.engine, &self.proofs, town, &fork);
+                }
+                Ok((town, Outcome::Doubt)) => self.doubts.about(town),
                 Ok((_, Outcome::Nothing)) | Err(_) => {}
             }
         }
@@ -122,7 +130,7 @@ impl Submitter {
                 Some(WitnessReply::Refused { fork: Some(fork), .. })
                     if fork.verify(self.engine.log_key()).is_ok() =>
                 {
-                    return Outcome::NotAlone(Some(fork));
+                    return Outcome::NotAlone(fork);
                 }
                 Some(WitnessReply::Refused { last: Some(last), .. })
                     if last <= checkpoint.claimed().size =>
@@ -130,7 +138,7 @@ impl Submitter {
                     old = last;
                 }
                 Some(WitnessReply::Refused { last: Some(_), .. }) => {
-                    return self.ahead(town).await;
+                    return Outcome::Doubt;
                 }
                 Some(WitnessReply::Refused { status, .. }) => {
                     tracing::warn!(%town, status, "the witness does not cosign this log");
@@ -179,39 +187,6 @@ impl Submitter {
                 Outcome::Nothing
             }
         }
-    }
-
-    /// The witness says that it knows more of this log than there is. Only a checkpoint that this
-    /// log's key signed makes that true.
-    async fn ahead(&self, town: TownId) -> Outcome {
-        let asked = WitnessRequest::Last(self.engine.origin().clone());
-        let Some(WitnessReply::Last(Some(seen))) = self.exchange(town, &asked).await else {
-            return Outcome::Nothing;
-        };
-        let signed = seen.verify(self.engine.log_key()).is_ok();
-        // The log may have grown meanwhile, by what was cosigned for it.
-        if signed && seen.claimed().size.0 > self.engine.durable().0 {
-            Outcome::NotAlone(None)
-        } else {
-            Outcome::Nothing
-        }
-    }
-
-    /// This node's history is not the only one under its key: it must sign nothing more.
-    fn halt(&self, town: TownId, fork: Option<&ForkProof>) {
-        match fork.map(|fork| self.proofs.keep(fork, self.engine.log_key())) {
-            Some(Ok(path)) => tracing::error!(witness = %town, proof = %path.display(),
-                "this log has two histories under its key: a second copy of this node runs, or \
-                 its key is stolen. Stopping; do not start either copy, call the federation's \
-                 office"),
-            Some(Err(error)) => tracing::error!(witness = %town, %error,
-                "this log has two histories under its key, and the proof cannot be kept; stopping"),
-            None => tracing::error!(witness = %town,
-                "a witness has cosigned more entries of this log than it has: it was restored, or \
-                 a second copy of this node runs. Stopping; follow the restore in the operator's \
-                 manual"),
-        }
-        std::process::abort();
     }
 }
 

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use super::Channel;
 use crate::{
     digest::Digest,
+    envelope::Acked,
     id::{ChannelNumber, Generation},
 };
 
@@ -70,6 +71,24 @@ impl Channel {
         self.fork = None;
         // A new generation of its log ends what was wrong with the old one.
         self.log = None;
+    }
+
+    /// The peer's last message that came, of the newest generation of which one came.
+    #[must_use]
+    pub fn last_held(&self) -> Option<Acked> {
+        let last = |through: ChannelNumber, beyond: Option<ChannelNumber>| {
+            Some(through.max(beyond.unwrap_or(ChannelNumber(0))))
+                .filter(|last| *last > ChannelNumber(0))
+        };
+        let beyond = self.beyond.last_key_value().map(|(number, _)| *number);
+        let now = last(self.heard, beyond)
+            .map(|number| Acked { generation: self.peer_generation, number });
+        now.or_else(|| {
+            self.fences().iter().rev().find_map(|list| {
+                let number = last(list.through, list.beyond.last().copied())?;
+                Some(Acked { generation: list.generation, number })
+            })
+        })
     }
 
     /// What we have of the peer's older generations, the oldest first.

@@ -43,6 +43,14 @@ impl Origin {
         origin
     }
 
+    /// The generation, if this is a log of that town.
+    #[must_use]
+    pub fn generation_of(&self, town: TownId) -> Option<Generation> {
+        let (_, number) = self.as_str().rsplit_once('/')?;
+        let generation = Generation(number.parse().ok()?);
+        (Self::of(town, generation) == *self).then_some(generation)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
