@@ -406,5 +406,9 @@ fn without_end(line: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "a test's own small numbers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::arithmetic_side_effects,
+    reason = "a test's own small numbers; an overflow fails it"
+)]
 mod tests;
