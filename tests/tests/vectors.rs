@@ -12,7 +12,7 @@ use std::{env, fs, path::PathBuf, process::Command};
 use jichi_protocol::{
     channel::{Channel, delivery::Delivery},
     codec,
-    date::Time,
+    date::{BusinessDate, Time},
     digest::{Digest, Hex, from_hex},
     directory::{
         Directory, DirectoryVersion, DocumentName, Few, Head, Heads, Member, Party, PeerId,
@@ -20,7 +20,7 @@ use jichi_protocol::{
     },
     entry::StoredEntry,
     envelope::{Envelope, Purpose},
-    id::{EntryIndex, Generation, TownId, TransferId},
+    id::{EntryIndex, Generation, Handle, TownId, TransferId},
     log::{
         checkpoint::{Checkpoint, Origin, SignedCheckpoint},
         cosignature::cosign,
@@ -31,8 +31,10 @@ use jichi_protocol::{
         tree::{Tree, TreeSize, leaf_hash, node_hash},
         witness::{AddCheckpoint, judge, witness_key_of},
     },
+    lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin as LotOrigin, Paid},
+    points::Points,
     signature::SigningKey,
-    transfer::{Answer, AnswerBody, Message, RefuseReason, WithdrawBody},
+    transfer::{Answer, AnswerBody, Message, OfferBody, RefuseReason, WithdrawBody},
 };
 use serde_json::{Value, json};
 
@@ -158,6 +160,36 @@ fn envelope_json((signer, envelope): &(u8, Envelope)) -> Value {
     })
 }
 
+/// An offer of converted points and its acceptance, in the words of formats.cddl.
+fn messages() -> Value {
+    let terms = LotTerms {
+        origin: LotOrigin::Here(Birth::Converted("jal".parse().unwrap())),
+        issuer: Issuer::Other,
+        paid: Paid::No,
+        earned: "2026-06-01".parse().unwrap(),
+        expires: "2028-03-31".parse().unwrap(),
+        grace: Grace::May,
+    };
+    let transfer = TransferId([7; 16]);
+    let left: BusinessDate = "2026-07-01".parse().unwrap();
+    let offer = codec::encode(&Message::Offer(OfferBody {
+        transfer,
+        recipient: Handle([3; 16]),
+        lots: vec![Lot { terms, points: Points::from_u32(500) }],
+        agreement: 1,
+        left,
+    }));
+    let answer = Answer::Accept { date: left };
+    let offered = Some(Digest([9; 32]));
+    let accept = codec::encode(&Message::Answer(AnswerBody { transfer, offer: offered, answer }));
+    json!([
+        {"name": "offer", "transfer": transfer.to_string(), "points": 500,
+            "origin": [0, [[2, ["jal"]]]], "left": 20635, "bytes": hex(&offer)},
+        {"name": "accept", "transfer": transfer.to_string(), "offer": hex(&[9; 32]),
+            "date": 20635, "bytes": hex(&accept)},
+    ])
+}
+
 fn document() -> Value {
     let member = |code: &str, first: u8| Member {
         who: Party::Town(town(code)),
@@ -279,15 +311,16 @@ fn vectors() -> Value {
     let extra = stored(&entries[3]).leaf();
     let receipt = Receipt::new(extra, EntryIndex(3), log.inclusion(3, size), log.signed(size));
     let receipt = receipt.unwrap().to_string();
-    let messages = envelopes();
-    let delivery = Delivery { envelope: messages[0].1.encode(), proof: receipt.clone() };
+    let sent = envelopes();
+    let delivery = Delivery { envelope: sent[0].1.encode(), proof: receipt.clone() };
     json!({
         "about": ABOUT,
         "keys": keys,
         "log_key": log_key().to_string(),
         "entries": shown.collect::<Vec<_>>(),
         "leaf_hashes": hashes(&log.0),
-        "envelopes": messages.iter().map(envelope_json).collect::<Vec<_>>(),
+        "messages": messages(),
+        "envelopes": sent.iter().map(envelope_json).collect::<Vec<_>>(),
         "delivery": hex(&codec::encode(&delivery)),
         "checkpoints": checkpoints,
         "inclusion_proofs": inclusion,
@@ -336,6 +369,8 @@ fn a_program_that_is_not_ours_verifies_every_vector_and_refuses_a_changed_one() 
         "/entries/3/leaf",
         "/entries/2/stored",
         "/leaf_hashes/5",
+        "/messages/0/bytes",
+        "/messages/1/bytes",
         "/envelopes/1/envelope",
         "/envelopes/2/hash",
         "/delivery",
