@@ -3,6 +3,7 @@
 //! A batch is decided and applied in memory while the one before it is on its way to the disk;
 //! one write and one sync make it durable, and only then does anything decided on it go out.
 
+pub mod anew;
 pub mod commit;
 pub mod core;
 pub mod restore;

@@ -5,7 +5,9 @@ mod courier;
 mod directory;
 mod inbound;
 pub mod post;
+mod recovery;
 pub mod standing;
+pub mod visit;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -28,12 +30,13 @@ use crate::{
         answer::answer,
         memory::MemoryFault,
         submit::{Cosigned, Submitter},
-        watch::{Notes, Watch, notes},
+        watch::{Watch, notes},
     },
 };
 
 pub use directory::DirectoryError;
-use standing::{Asking, Doubts};
+use inbound::Inbox;
+use standing::Asking;
 
 /// The members of the directory that is in force, as they change.
 pub type Members = watch::Receiver<Arc<Directory>>;
@@ -78,8 +81,7 @@ struct Desk {
     key: Arc<SigningKey>,
     shelf: directory::Shelf,
     witness: Option<Witness>,
-    notes: Option<Notes>,
-    doubts: Doubts,
+    inbox: Inbox,
 }
 
 /// Joins a town to the others.
@@ -109,8 +111,7 @@ pub async fn start(
         key: Arc::new(SigningKey::from_seed(&keys.channel)),
         shelf: shelf.clone(),
         witness: None,
-        notes: None,
-        doubts: doubts.clone(),
+        inbox: Inbox { engine: engine.clone(), notes: None, doubts: doubts.clone() },
     };
     match NodeKeys::witness(settings)? {
         Some(key) => {
@@ -119,14 +120,14 @@ pub async fn start(
             let (notes, noted) = notes();
             let watch = Watch::new(engine.clone(), handle.clone(), witness.clone(), data);
             tasks.spawn(watch.run(noted, findings, stop.clone()));
-            (desk.witness, desk.notes) = (Some(witness), Some(notes));
+            (desk.witness, desk.inbox.notes) = (Some(witness), Some(notes));
         }
         None => tracing::warn!(
             "no witness.key: this node is no witness of other logs; run `init` \
             again, and have the key named in the directory"
         ),
     }
-    let witness = desk.witness.clone();
+    let (witness, inbox) = (desk.witness.clone(), desk.inbox.clone());
     // Others may ask the same of this node at the same time.
     tasks.spawn(desk.serve(inbound));
     let asking = Asking {
@@ -142,6 +143,7 @@ pub async fn start(
     shelf.take_held(&taker).await;
     tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
     tasks.spawn(courier::run(engine.clone(), handle.clone()));
+    tasks.spawn(recovery::run(engine.clone(), handle.clone(), inbox, stop.clone()));
     let (cosign, cosigned) = watch::channel(None);
     let submitter = Submitter {
         town: town.id(),
@@ -174,8 +176,7 @@ impl Desk {
     async fn answer(&self, asked: &Inbound) -> Option<Vec<u8>> {
         match asked.protocol {
             Protocol::Envelope => {
-                let to = (&self.engine, self.notes.as_ref(), &self.doubts);
-                let reply = inbound::deliver(to, asked.from, &asked.bytes).await;
+                let reply = inbound::deliver(&self.inbox, asked.from, &asked.bytes).await;
                 Some(codec::encode(&reply))
             }
             Protocol::Conversion if asked.from == Party::Coordinator => {

@@ -36,7 +36,7 @@ pub enum InitError {
 }
 
 /// The key of a town as a witness. It is made together with the memory of what it cosigned.
-const WITNESS_KEY: &str = "witness.key";
+pub(crate) const WITNESS_KEY: &str = "witness.key";
 
 /// All keys of a node. The files' names are part of the operator's manual.
 pub struct NodeKeys {

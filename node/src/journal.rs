@@ -11,6 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+pub mod copy;
 pub mod damage;
 pub mod frame;
 pub mod memory;

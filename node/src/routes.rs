@@ -107,6 +107,9 @@ fn staff() -> Router<Town> {
     // Payout.
     let all = all.merge(api::payout::routes()).merge(api::owner::routes());
 
+    // Restore.
+    let all = all.merge(api::restore::routes());
+
     // Moving in.
     all.merge(api::import::staff_routes())
 }

@@ -31,6 +31,7 @@ use crate::{
     password::PasswordPool,
     person::{People, PersonError},
     print::Printer,
+    restore::UNFINISHED_FILE,
     routes::Listeners,
     session::CookieTransport,
     shred,
@@ -74,6 +75,9 @@ pub enum RunError {
     /// The configuration is a coordinator's.
     #[error("this configuration is a coordinator's")]
     NotATown,
+    /// The data folder is half restored.
+    #[error("a restore was begun and has not ended; run `jichi restore` again, as before")]
+    Restoring,
 }
 
 /// Runs a town's node until `stop` turns true.
@@ -88,6 +92,9 @@ pub async fn run_town(
     let (Some(id), Some(words)) = (settings.town, settings.config.town.clone()) else {
         return Err(RunError::NotATown);
     };
+    if settings.data.join(UNFINISHED_FILE).exists() {
+        return Err(RunError::Restoring);
+    }
     let keys = NodeKeys::read(&settings)?;
     let stores = Stores::of(&settings.data);
     let running = start_asking(&stores, keys.engine(), verify, SegmentBytes::DEFAULT)?;

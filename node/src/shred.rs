@@ -2,6 +2,7 @@
 //! a new wrapping key; at each start what the journal says is done again.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -13,6 +14,7 @@ use secrecy::SecretBox;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
+    durable,
     engine::Engine,
     init::NodeKeys,
     keyfile::{self, KeyFileError, Seed},
@@ -29,13 +31,55 @@ const RETRY: Duration = Duration::from_secs(60);
 
 /// Why keys were not destroyed; what the journal says stays to be done.
 #[derive(Debug, thiserror::Error)]
-enum ShredError {
+pub enum ShredError {
+    /// The new wrapping key.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// The keyring.
     #[error(transparent)]
     Destroy(#[from] DestroyError),
+    /// The folder of the keys.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The register of erased persons.
+    #[error(
+        "{0} is no register of erased persons, one account a line: name the newest one by \
+         --erased; an empty file, if nobody was ever erased"
+    )]
+    Register(PathBuf),
+}
+
+/// Who was erased, beside the keys and outside of every backup: a backup must not bring them back.
+#[derive(Debug)]
+pub struct Register;
+
+const REGISTER: &str = "erased.txt";
+
+impl Register {
+    /// The erased persons of a register: the named one, else the one beside the keys.
+    ///
+    /// # Errors
+    /// [`ShredError::Register`].
+    pub fn read(keys: &Path, named: Option<&Path>) -> Result<BTreeSet<AccountId>, ShredError> {
+        let path = named.map_or_else(|| keys.join(REGISTER), Path::to_path_buf);
+        let text = fs::read_to_string(&path).map_err(|_| ShredError::Register(path.clone()))?;
+        let accounts = text.lines().map(|line| line.trim().parse());
+        accounts.collect::<Result<_, _>>().map_err(|_| ShredError::Register(path))
+    }
+
+    /// Adds persons, and makes the register where there is none.
+    fn add(keys: &Path, erased: &BTreeSet<AccountId>) -> Result<(), ShredError> {
+        let known = match Self::read(keys, None) {
+            Ok(known) => known,
+            Err(_) if !keys.join(REGISTER).exists() => BTreeSet::new(),
+            Err(error) => return Err(error),
+        };
+        if erased.is_subset(&known) && keys.join(REGISTER).exists() {
+            return Ok(());
+        }
+        let all = known.union(erased).map(|account| format!("{account}\n"));
+        Ok(durable::replace(keys, REGISTER, all.collect::<String>().as_bytes())?)
+    }
 }
 
 /// Opens the vault under its wrapping key; if a crash fell into a shredding, under the one that was
@@ -97,9 +141,10 @@ async fn shred(engine: &Engine, people: &People, keys: &Path) -> Result<(), Shre
     let vault: &Vault = people.vault();
     // Only what is durable is done: a key does not come back.
     let erased = engine.read(|ledger| ledger.erased().map(|(account, _)| *account).collect());
-    let Ok(erased): Result<std::collections::BTreeSet<AccountId>, _> = erased.await else {
+    let Ok(erased): Result<BTreeSet<AccountId>, _> = erased.await else {
         return Ok(());
     };
+    Register::add(keys, &erased)?;
     if erased.is_empty() {
         return Ok(());
     }
@@ -115,7 +160,10 @@ async fn shred(engine: &Engine, people: &People, keys: &Path) -> Result<(), Shre
 }
 
 /// Destroys keys, under a new wrapping key in the folder.
-async fn destroy(vault: &Vault, left: Vec<AccountId>, keys: &Path) -> Result<(), ShredError> {
+///
+/// # Errors
+/// [`ShredError`]; it can be done again.
+pub async fn destroy(vault: &Vault, left: Vec<AccountId>, keys: &Path) -> Result<(), ShredError> {
     let seed = next_key(keys)?;
     // A crash here: the old key opens the vault, and the new one is dropped at the start.
     vault.destroy_keys(left, SecretBox::new(Box::new(*seed))).await?;

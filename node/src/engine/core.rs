@@ -117,7 +117,6 @@ pub enum Released {
 #[derive(Debug)]
 pub struct Core {
     tree: Tree,
-    origin: Origin,
     keys: Keys,
     batch_bytes_max: usize,
     hashed_at: EntryIndex,
@@ -141,7 +140,6 @@ impl Core {
         let meta = restored.ledger.meta();
         Self {
             tree: restored.tree.clone(),
-            origin: Origin::of(meta.town, meta.generation),
             keys,
             batch_bytes_max,
             hashed_at: restored.hashed_at,
@@ -193,7 +191,7 @@ impl Core {
         self.jobs(ledger, &mut batch)?;
         hash_ahead(ledger);
         self.hash_state(ledger, &mut batch)?;
-        self.seal(&mut batch);
+        self.seal(ledger, &mut batch);
         Ok(batch)
     }
 
@@ -210,7 +208,7 @@ impl Core {
         let mut batch = Batch::empty();
         let what = self.make(ledger, draft, &mut batch)?;
         batch.releases.push(Release { what, answer });
-        self.seal(&mut batch);
+        self.seal(ledger, &mut batch);
         Ok(batch)
     }
 
@@ -223,7 +221,7 @@ impl Core {
         let mut batch = Batch::empty();
         if ledger.meta().next > self.hashed_at {
             self.write_hash(ledger, &mut batch, Keep::Snapshot)?;
-            self.seal(&mut batch);
+            self.seal(ledger, &mut batch);
         }
         Ok(batch)
     }
@@ -405,9 +403,10 @@ impl Core {
         Ok(())
     }
 
-    fn seal<T>(&self, batch: &mut Batch<T>) {
+    fn seal<T>(&self, ledger: &Ledger, batch: &mut Batch<T>) {
         if !batch.entries.is_empty() {
-            let checkpoint = Checkpoint::of_tree(self.origin.clone(), &self.tree);
+            let origin = Origin::of(ledger.meta().town, ledger.meta().generation);
+            let checkpoint = Checkpoint::of_tree(origin, &self.tree);
             batch.checkpoint = Some(checkpoint.sign(&self.keys.log).note().to_string());
         }
     }

@@ -20,6 +20,7 @@ use jichi_protocol::{
         tree::{Tree, leaf_hash},
     },
     posting::Postings,
+    refusal::Refusal,
     replay::Finding,
     signature::SigningKey,
 };
@@ -83,6 +84,9 @@ pub enum StartError {
     /// The journal was begun with another key.
     #[error("the journal was begun with another {0} key; look for the right key file")]
     OtherKey(&'static str),
+    /// The ledger does not begin a new generation here.
+    #[error("a new generation cannot be begun: {}", .0.code())]
+    NotBegun(Refusal),
     /// The file system.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -267,7 +271,7 @@ fn keep(kept: &mpsc::Receiver<Snapshot>, dir: &Path) {
 
 /// Makes the state again: from the newest snapshot that the journal confirms, else from the
 /// first entry.
-fn restore(stores: &Stores, reader: &Reader) -> Result<Restored, StartError> {
+pub(super) fn restore(stores: &Stores, reader: &Reader) -> Result<Restored, StartError> {
     for path in snapshot::list(&stores.snapshots) {
         let Some(found) = snapshot::read(&path).filter(|found| found.next < reader.next_index())
         else {

@@ -51,7 +51,7 @@ pub enum DirectoryError {
 
 /// Why a peer's newer version was not taken.
 #[derive(Debug, thiserror::Error)]
-enum NotSynced {
+pub(super) enum NotSynced {
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
@@ -137,7 +137,7 @@ impl Shelf {
     }
 
     /// Asks one peer for its version, and takes it if it is newer.
-    async fn sync_with(
+    pub(super) async fn sync_with(
         &self,
         peer: &PeerHandle,
         party: Party,

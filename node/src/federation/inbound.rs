@@ -26,13 +26,21 @@ use crate::{
     witness::watch::Notes,
 };
 
+/// Where deliveries come in. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Inbox {
+    /// Decides about them.
+    pub(super) engine: Engine,
+    /// Takes the checkpoints that come with them; none where the node is no witness.
+    pub(super) notes: Option<Notes>,
+    /// Takes the towns whose messages raise a doubt about the own journal.
+    pub(super) doubts: Doubts,
+}
+
 /// Handles a delivery of an envelope, and says what was heard.
-pub(super) async fn deliver(
-    (engine, notes, doubts): (&Engine, Option<&Notes>, &Doubts),
-    from: Party,
-    bytes: &[u8],
-) -> DeliveryReply {
-    match take((engine, notes, doubts), from, bytes).await {
+pub(super) async fn deliver(inbox: &Inbox, from: Party, bytes: &[u8]) -> DeliveryReply {
+    let engine = &inbox.engine;
+    match take(inbox, from, bytes).await {
         Ok(sender) => DeliveryReply { heard: heard(engine, sender).await, fault: None },
         Err((sender, fault)) => {
             let heard = match sender {
@@ -50,11 +58,8 @@ async fn heard(engine: &Engine, sender: TownId) -> Option<Acked> {
 
 type Fault = (Option<TownId>, DeliveryFault);
 
-async fn take(
-    (engine, notes, doubts): (&Engine, Option<&Notes>, &Doubts),
-    from: Party,
-    bytes: &[u8],
-) -> Result<TownId, Fault> {
+async fn take(inbox: &Inbox, from: Party, bytes: &[u8]) -> Result<TownId, Fault> {
+    let engine = &inbox.engine;
     let arriving = Arriving::parse(from, bytes).map_err(|fault| (None, fault))?;
     let town = arriving.sender();
     let sender = Some(town);
@@ -64,7 +69,7 @@ async fn take(
         .map_err(|_| (sender, DeliveryFault::TryLater))?
         .ok_or((sender, DeliveryFault::NotInDirectory))?;
     let (submission, checkpoint) = arriving.proved(&log_key).map_err(|fault| (sender, fault))?;
-    if let Some(notes) = notes {
+    if let Some(notes) = &inbox.notes {
         notes.note(town, checkpoint);
     }
     match engine.submit(submission).await {
@@ -79,7 +84,7 @@ async fn take(
             if refusal == Refusal::UnknownTransfer {
                 tracing::error!(town = %town,
                     "an answer came to an offer that this journal does not have: the town is asked to show it");
-                doubts.about(town);
+                inbox.doubts.about(town);
             }
             Err((sender, fault_of(refusal)))
         }

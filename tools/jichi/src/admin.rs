@@ -7,6 +7,7 @@ mod charge;
 mod ticket;
 mod import;
 mod measured;
+mod recovery;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -76,6 +77,9 @@ enum What {
     // Payout.
     /// The figures of a fiscal year as of a past day: the same bytes for the same day. 年度報告
     Report(report::Args),
+    // Restore.
+    /// How far a restore is; towns that cannot be heard are named by two officers. 復旧の進み具合
+    Recovery(recovery::RecoveryArgs),
     // Moving in.
     /// Take over balances and history of a former system. 残高と履歴の移入
     Import(import::ImportArgs),
@@ -109,6 +113,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
         // Payout.
         What::Report(args) => report::run(args),
+        // Restore.
+        What::Recovery(args) => recovery::run(args),
         // Moving in.
         What::Import(args) => import::run(args),
     };

@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{admin, audit, bench, demo, directory};
+use crate::{admin, audit, bench, demo, directory, restore};
 
 /// Points of a town, checked by anybody.
 #[derive(Debug, clap::Parser)]
@@ -26,6 +26,10 @@ enum Command {
     Bench(bench::Args),
     /// Write, sign and check the federation's directory. 連合名簿
     Directory(directory::Args),
+    /// Copy a node's journal and vault, while it runs or not. 控えを取る
+    Backup(restore::BackupArgs),
+    /// Begin a new generation of a town's log behind a backup. 控えからの復旧
+    Restore(restore::RestoreArgs),
     /// A node, as the program `jichi-node` runs it.
     #[command(trailing_var_arg = true, disable_help_flag = true)]
     Node {
@@ -46,6 +50,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(args),
         Command::Bench(args) => bench::run(&args),
         Command::Directory(args) => directory::run(args),
+        Command::Backup(args) => restore::back_up(&args),
+        Command::Restore(args) => restore::restore(&args),
         Command::Node { args } => Ok(jichi_node::command::main(args)),
     }
 }

@@ -13,5 +13,6 @@ pub mod directory;
 pub mod library_system;
 mod out;
 pub mod publish;
+mod restore;
 pub mod site;
 pub mod world;

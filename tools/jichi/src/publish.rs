@@ -8,10 +8,7 @@ use jichi_node::{
     init::NodeKeys,
     keyfile::peer_id_of,
 };
-use jichi_protocol::{
-    directory::{Few, Member, Party},
-    id::Generation,
-};
+use jichi_protocol::directory::{Few, Member, Party};
 
 use crate::{
     directory::author,
@@ -59,7 +56,7 @@ fn member(node: &Node) -> anyhow::Result<Member> {
         name_ja: name(|town| &town.name_ja, "交換中継").parse()?,
         name_en: name(|town| &town.name_en, "Coordinator").parse()?,
         log_key,
-        generation: Generation(1),
+        generation: node.generation,
         channel_key,
         transport: peer_id_of(&keys.transport),
         addresses: Few::new(vec![address])?,

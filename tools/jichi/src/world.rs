@@ -22,7 +22,7 @@ use jichi_node::{
 };
 use jichi_protocol::{
     date::BusinessDate,
-    id::{OfficerId, TownId},
+    id::{Generation, OfficerId, TownId},
     signature::SigningKey,
 };
 use serde_json::json;
@@ -75,6 +75,8 @@ pub struct Node {
     pub town: Option<TownId>,
     /// How far its clock is ahead of this machine's.
     pub ahead: Ahead,
+    /// The generation of its log that the directory names.
+    pub generation: Generation,
     program: PathBuf,
     child: Option<Child>,
 }
@@ -316,7 +318,9 @@ impl Node {
         let peer = |at: SocketAddr| format!("/tcp/{}", at.port());
         fs::write(dir.join("node.toml"), text.replace(&peer(is.peer), &peer(new.peer)))?;
         let (town, ahead, program) = (self.town, self.ahead.clone(), self.program.clone());
-        Ok(Self { dir: dir.to_path_buf(), addresses: new, town, ahead, program, child: None })
+        let generation = self.generation;
+        let dir = dir.to_path_buf();
+        Ok(Self { dir, addresses: new, town, ahead, generation, program, child: None })
     }
 
     /// The folder of its stores.
@@ -423,7 +427,8 @@ fn make_node(
     }
     let town = settings.town;
     let (program, ahead) = (program.to_path_buf(), ahead.clone());
-    Ok(Node { dir, addresses, town, ahead, program, child: None })
+    let generation = Generation(1);
+    Ok(Node { dir, addresses, town, ahead, generation, program, child: None })
 }
 
 fn config_text(

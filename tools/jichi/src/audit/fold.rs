@@ -15,7 +15,7 @@ use jichi_protocol::{
         checkpoint::{
             CheckpointFault, MalformedCheckpoint, Origin, SignedCheckpoint, VerifiedCheckpoint,
         },
-        note::{KeyKind, VerifierKey},
+        note::{KeyKind, KeyName, VerifierKey},
         tile::TilePath,
         tree::{Tree, TreeSize, leaf_hash},
     },
@@ -205,6 +205,15 @@ pub(crate) enum LogKey {
 }
 
 impl LogKey {
+    /// The same key under the name that the log has from now on: the entry that begins a new
+    /// generation stands under a checkpoint of this name.
+    fn renamed(self, name: KeyName) -> Self {
+        match self {
+            Self::Given(key) => Self::Given(VerifierKey { name, ..key }),
+            Self::FromOpening(key) => Self::FromOpening(VerifierKey { name, ..key }),
+        }
+    }
+
     /// The key.
     pub(crate) const fn key(&self) -> &VerifierKey {
         match self {
@@ -341,6 +350,12 @@ impl<'a> Fold<'a> {
         let leaf = stored.leaf();
         self.tree.push(leaf_hash(&leaf));
         self.tally.count(&entry);
+        if let (Command::Restart(restart, _), Outcome::Done(_), Some(replay)) =
+            (&entry.submission.command, &entry.outcome, &self.replay)
+        {
+            let origin = Origin::of(replay.ledger().meta().town, restart.new);
+            self.key = self.key.take().map(|key| key.renamed(origin.key_name().clone()));
+        }
         if let Some(key) = &self.key {
             let same = self.trusted.compare(key.key(), &self.tree)?;
             self.tally.known = self.tally.known.saturating_add(same);
@@ -408,11 +423,15 @@ impl<'a> Fold<'a> {
         if self.trusted.keys.is_empty() {
             return Ok(LogKey::FromOpening(named));
         }
-        let mut same_name =
-            self.trusted.keys.iter().filter(|key| key.name == named.name).peekable();
-        if same_name.peek().is_none() {
+        // A restore renames the log, and the key stays: any generation's key speaks for it.
+        let of_town = |key: &&VerifierKey| {
+            let origin = key.name.as_str().parse::<Origin>();
+            origin.is_ok_and(|origin| origin.generation_of(meta.town).is_some())
+        };
+        let mut same_log = self.trusted.keys.iter().filter(of_town).peekable();
+        if same_log.peek().is_none() {
             Err(Fault::NoKey(origin))
-        } else if same_name.any(|given| *given == named) {
+        } else if same_log.any(|given| (given.kind, given.key) == (named.kind, named.key)) {
             Ok(LogKey::Given(named))
         } else {
             Err(Fault::OtherKey(origin))
