@@ -76,6 +76,9 @@ pub enum Account {
     /// Put right by two officers; it stands on either side.
     #[n(21)]
     Correction,
+    /// The difference of what two towns took of each other, which was paid in yen.
+    #[n(31)]
+    Settled(#[n(0)] TownId),
     /// What the town keeps of what shops took, as its fee.
     #[n(30)]
     Fee,
@@ -150,6 +153,7 @@ impl Account {
             | Self::Payable(..)
             | Self::PaidOut(_)
             | Self::Fee
+            | Self::Settled(_)
             | Self::Bulk(_)
             | Self::Voucher(_)
             | Self::Ticket
@@ -162,7 +166,7 @@ impl Account {
     /// Whether the account may stand on the other side, too.
     #[must_use]
     pub const fn stands_on_either_side(&self) -> bool {
-        matches!(self, Self::Correction)
+        matches!(self, Self::Correction | Self::Settled(_))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Agreements: what two towns signed about points that move between them.
 
+use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use crate::{
     date::BusinessDate,
-    id::TownId,
+    id::{MerchantId, TownId},
     lot::Birth,
     points::Points,
     signature::{PublicKey, Signature},
@@ -33,8 +34,22 @@ impl Movable {
     }
 }
 
+/// Most shops that an agreement names.
+pub const AGREED_SHOPS_MAX: usize = 200;
+
+/// A shop of one of the two towns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct AgreedShop {
+    /// Its town.
+    #[n(0)]
+    pub town: TownId,
+    /// The shop, as its town calls it.
+    #[n(1)]
+    pub merchant: MerchantId,
+}
+
 /// What two towns agree on. Both sign the same bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Agreement {
     /// The town with the smaller code.
     #[n(0)]
@@ -57,6 +72,10 @@ pub struct Agreement {
     /// The last day.
     #[n(6)]
     pub until: BusinessDate,
+    /// The shops at which the other town's holders may pay, in order; none for every shop. An
+    /// agreement on specialty goods (特産品相互取扱協定) names those that sell them.
+    #[n(7)]
+    pub shops: Option<Vec<AgreedShop>>,
 }
 
 impl Agreement {
@@ -75,12 +94,25 @@ impl Agreement {
     /// Whether the towns stand in their order and differ, and the days too.
     #[must_use]
     pub fn well_formed(&self) -> bool {
-        self.low < self.high && self.from <= self.until && self.number > 0
+        let of_the_two = |shop: &AgreedShop| self.peer_of(shop.town).is_some();
+        let shops = self.shops.as_ref().is_none_or(|shops| {
+            shops.len() <= AGREED_SHOPS_MAX
+                && shops.is_sorted_by(|before, after| before < after)
+                && shops.iter().all(of_the_two)
+        });
+        self.low < self.high && self.from <= self.until && self.number > 0 && shops
+    }
+
+    /// Whether holders of the other town may pay at this shop.
+    #[must_use]
+    pub fn takes_at(&self, town: TownId, merchant: MerchantId) -> bool {
+        let shop = AgreedShop { town, merchant };
+        self.shops.as_ref().is_none_or(|shops| shops.binary_search(&shop).is_ok())
     }
 }
 
 /// An agreement with both signatures, under [`crate::signature::Domain::Agreement`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct SignedAgreement {
     /// What they agree on.
     #[n(0)]

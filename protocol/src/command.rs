@@ -13,6 +13,7 @@ mod person;
 mod points;
 mod proposed;
 mod restore;
+mod roaming;
 mod street;
 mod ticket;
 mod till;
@@ -55,6 +56,10 @@ pub use points::{
 };
 pub use proposed::Proposed;
 pub use restore::{ByTwo, FenceStep, Restart, Step, Unheard};
+pub use roaming::{
+    Forwarding, MovePrivate, MoveShared, PeriodNamed, RequestNamed, RequestProof, SignedRoaming,
+    SignedRoamingCancel,
+};
 pub use street::{
     CardOpening, CardStockMove, CardStockShared, ChargeAnswer, ChargePrivate, ChargeShared, Earner,
     RewardIntent, RewardReturnIntent, SignedReward, SignedRewardReturn, StreetCardLink,
@@ -448,6 +453,26 @@ commands! {
     122 CloseImport(ImportClosing, ByOfficer): Node,
     /// A slice of an accepted import becomes lots.
     123 TakeOver(DayTurn, Nothing): Rule,
+
+    // Between towns: 130 to 149.
+    /// A shop asks for points of another town's holder.
+    130 AskTown(SignedRoaming, Nothing): Till,
+    /// A shop takes such a request back.
+    131 CancelAsk(SignedRoamingCancel, Nothing): Till,
+    /// A request of another town's is paid or declined.
+    132 PayRequest(RequestNamed, RequestProof): Node of |_, proof| proof.account,
+    /// All that an account holds moves to the holder's new town.
+    133 MoveHouse(MoveShared, MovePrivate): Node of |_, own| own.account,
+    /// What came to the account of a holder who moved house goes after the holder.
+    134 Forward(MoveShared, Forwarding): Rule of |_, own| own.account,
+    /// A month is over: states what was taken of another town.
+    140 EndPeriod(PeriodNamed, Nothing): Rule,
+    /// Answers another town's statement of a month.
+    141 AnswerPeriod(PeriodNamed, Nothing): Rule,
+    /// An officer has a statement made again, once its transfers were put right.
+    142 RestatePeriod(PeriodNamed, ByOfficer): Node,
+    /// An officer records that the yen of a month was paid.
+    143 RecordSettlement(PeriodNamed, ByOfficer): Node,
 
     // Restore: 170 to 179.
     /// The town begins anew from a backup, with a new generation of log and channels.

@@ -20,6 +20,7 @@ use crate::{
         ProposalId, RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId,
         VoucherKindId,
     },
+    settlement::{Flow, PeriodItem, PeriodKey},
 };
 use node::Node;
 pub use range::Range;
@@ -324,7 +325,19 @@ macro_rules! bucketed_as_one {
     )*};
 }
 
-bucketed_as_one!(TownId, Account, CatalogueVersion);
+bucketed_as_one!(TownId, Account, CatalogueVersion, PeriodKey);
+
+impl Bucketed for PeriodItem {
+    fn place(&self) -> u128 {
+        let PeriodKey { town, month, flow } = self.period;
+        // Six digits, in order of their bytes.
+        let town =
+            town.as_str().bytes().fold(0_u128, |sum, digit| (sum << 4) | u128::from(digit & 15));
+        let flow = u128::from(flow == Flow::Given);
+        let transfer = self.transfer.place() >> 64;
+        (town << 104) | (u128::from(month.0) << 72) | (flow << 64) | transfer
+    }
+}
 
 impl Bucketed for GrantKey {
     fn place(&self) -> u128 {

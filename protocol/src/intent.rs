@@ -6,7 +6,7 @@ use crate::{
     catalogue::{CatalogueVersion, CompanyPoints},
     date::{BusinessDate, Time},
     digest::Digest,
-    id::{CompanyId, CompanyReference, LinkId, MerchantId, PaymentId, TerminalId, TownId},
+    id::{CompanyId, CompanyReference, Handle, LinkId, MerchantId, PaymentId, TerminalId, TownId},
     key::ClientKey,
     points::Points,
     text::company_code::CompanyCode,
@@ -102,6 +102,65 @@ pub struct RefundIntent {
     pub points: Points,
     /// The node's time, as the terminal has it.
     #[n(6)]
+    pub at: Time,
+}
+
+/// A terminal's wish to take points of a holder whose base town is another one. Signed under
+/// `Domain::Roaming`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RoamingIntent {
+    /// The node it is meant for: the shop's town.
+    #[n(0)]
+    pub town: TownId,
+    /// The operation key; it names the request, the transfer and the payment from then on.
+    #[n(1)]
+    pub key: ClientKey,
+    /// The shop.
+    #[n(2)]
+    pub merchant: MerchantId,
+    /// The terminal that signs.
+    #[n(3)]
+    pub terminal: TerminalId,
+    /// The holder's base town.
+    #[n(4)]
+    pub base: TownId,
+    /// What the base town calls the holder towards this one.
+    #[n(5)]
+    pub holder: Handle,
+    /// How many points.
+    #[n(6)]
+    pub points: Points,
+    /// What the goods cost in yen, tax included, where the rest is paid in cash or by card.
+    #[n(7)]
+    pub total_yen: Option<Points>,
+    /// The node's time, as the terminal has it.
+    #[n(8)]
+    pub at: Time,
+    /// SHA-256 of the proof that the base town gave.
+    #[n(9)]
+    pub proof: Digest,
+}
+
+/// A terminal takes a request to another town back. Signed under `Domain::RoamingCancel`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RoamingCancelIntent {
+    /// The node it is meant for.
+    #[n(0)]
+    pub town: TownId,
+    /// The operation key.
+    #[n(1)]
+    pub key: ClientKey,
+    /// The shop.
+    #[n(2)]
+    pub merchant: MerchantId,
+    /// The terminal that signs.
+    #[n(3)]
+    pub terminal: TerminalId,
+    /// The payment that was asked for, known to the node or not.
+    #[n(4)]
+    pub payment: PaymentId,
+    /// The node's time, as the terminal has it.
+    #[n(5)]
     pub at: Time,
 }
 

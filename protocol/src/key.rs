@@ -198,6 +198,16 @@ pub enum JobKind {
     /// Closes or pays the next shops of a run.
     #[n(30)]
     PayoutRun,
+    // Between towns: 35 to 39.
+    /// Sends what came late after a holder who moved house.
+    #[n(35)]
+    Forward,
+    /// States a month to another town.
+    #[n(36)]
+    EndPeriod,
+    /// Answers another town's statement of a month.
+    #[n(37)]
+    AnswerPeriod,
     // Restore: 40.
     /// Asks a town, or does what its fence says.
     #[n(40)]

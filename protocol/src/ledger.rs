@@ -57,6 +57,12 @@ mod payout;
 // Moving in.
 mod import;
 
+// Between towns.
+mod house;
+mod roaming;
+mod roaming_refund;
+mod settlement;
+
 // Restore.
 mod restore;
 mod standing;
@@ -116,6 +122,8 @@ use crate::{
     posting::Postings,
     programme::Programme,
     refusal::Refusal,
+    roaming::{Asked, Asking, MovedTo, PaidAway},
+    settlement::{Period, PeriodItem, PeriodKey},
     signature::SigningKey,
     street::Scheme,
     terms::TownTerms,
@@ -235,6 +243,19 @@ pub struct Ledger {
     /// Lots that wait for the end of an import.
     arriving: Hashed<AccountId, Arriving>,
 
+    // Between towns.
+    /// What shops here asked other towns for.
+    asking: Hashed<TransferId, Asking>,
+    /// What other towns' shops asked for.
+    asked: Hashed<TransferId, Asked>,
+    /// What holders paid at shops of other towns.
+    paid_away: Hashed<TransferId, PaidAway>,
+    /// Where holders went who moved house.
+    moved: Hashed<AccountId, MovedTo>,
+    periods: Hashed<PeriodKey, Period>,
+    /// The transfers of periods that are not closed.
+    period_items: Hashed<PeriodItem, Points>,
+
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
     expiring: Hashed<(BusinessDate, AccountId), ()>,
@@ -255,6 +276,11 @@ pub struct Ledger {
     doubles_of: BTreeMap<AccountId, BTreeSet<AccountId>>,
     ticket_index: ticket::TicketIndex,
     ordered: order::Ordered,
+    period_work: settlement::PeriodWork,
+    /// Accounts of holders who moved house to which something came since.
+    forwards: BTreeSet<AccountId>,
+    /// Requests of other towns that wait for an answer.
+    unanswered: BTreeSet<TransferId>,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }
@@ -410,6 +436,7 @@ impl Ledger {
         if let Outcome::Done(effect) = &entry.outcome {
             self.apply_postings(&effect.postings)?;
             self.apply_command(entry, &entry.submission.command, effect)?;
+            self.note_forwards(effect);
         }
         self.remember_key(entry);
         self.forget(entry.time);

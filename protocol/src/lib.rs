@@ -37,6 +37,8 @@ pub mod intent;
 pub mod envelope;
 pub mod channel;
 pub mod transfer;
+pub mod roaming;
+pub mod settlement;
 
 pub mod key;
 pub mod order;

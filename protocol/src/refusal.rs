@@ -441,6 +441,26 @@ refusals! {
     /// The points have lapsed, or were earned on a day to come.
     227 ImportDate retry "import_date",
 
+    // Between towns: 230 to 249.
+    /// No such request to another town.
+    230 UnknownRequest retry "unknown_request",
+    /// The shop has the points: what is given back is a refund.
+    231 RequestTaken final "request_taken",
+    /// The request was answered, or taken back.
+    232 RequestClosed final "request_closed",
+    /// Points of another town's holder are given back by a refund, not by a void.
+    233 RefundInstead final "refund_instead",
+    /// The payment that is refunded is still on its way.
+    234 OriginalUnderWay retry "original_under_way",
+    /// The agreement with the holder's town is for other shops.
+    235 ShopNotAgreed final "shop_not_agreed",
+    /// No such month with this town.
+    240 UnknownPeriod retry "unknown_period",
+    /// The month is not stated by both towns in equal words.
+    241 PeriodNotClosed final "period_not_closed",
+    /// The statements of this month do not differ.
+    242 PeriodAgreed final "period_agreed",
+
     // Restore: 270 to 274.
     /// The town begins anew from a backup: nothing moves until what the peers have is taken back.
     270 Recovering retry "recovering",

@@ -348,6 +348,7 @@ impl Report {
                 | Account::Association(_)
                 | Account::Opening(_)
                 | Account::Correction
+                | Account::Settled(_)
                 | Account::Loss(_) => {
                     if !balance.is_zero() {
                         self.elsewhere.push((*account, balance));

@@ -20,6 +20,10 @@ pub enum Domain {
     Void,
     /// A terminal's or merchant's refund of a payment.
     Refund,
+    /// A terminal's request for points of another town's holder.
+    Roaming,
+    /// A terminal's taking back of such a request.
+    RoamingCancel,
     /// A company's conversion statement.
     Conversion,
     /// A home node's decision about a conversion.
@@ -71,6 +75,8 @@ impl Domain {
             Self::Payment => "jichi/payment/v1",
             Self::Void => "jichi/void/v1",
             Self::Refund => "jichi/refund/v1",
+            Self::Roaming => "jichi/roaming/v1",
+            Self::RoamingCancel => "jichi/roaming-cancel/v1",
             Self::Conversion => "jichi/conversion/v1",
             Self::ConversionDecision => "jichi/conversion-decision/v1",
             Self::Envelope => "jichi/envelope/v1",

@@ -10,10 +10,13 @@ use crate::{
     digest::Digest,
     envelope::{Acked, Envelope, Purpose},
     id::{
-        AccountId, ChannelNumber, ConversionId, EntryIndex, Generation, Handle, TownId, TransferId,
+        AccountId, ChannelNumber, ConversionId, EntryIndex, Generation, Handle, MerchantId,
+        PaymentId, TownId, TransferId,
     },
     lot::Lot,
     points::Points,
+    roaming::{DeclineBody, RefundBody, RequestBody},
+    settlement::{PeriodAnswer, PeriodStatement},
 };
 
 /// A message between towns about money; the body of an envelope.
@@ -28,6 +31,22 @@ pub enum Message {
     /// Asks to refuse an offer that was not answered yet.
     #[n(2)]
     Withdraw(#[n(0)] WithdrawBody),
+    /// A shop of the sender's asks for points of a holder of the recipient's.
+    #[n(3)]
+    Request(#[n(0)] RequestBody),
+    /// The only answer to a request, beside an offer.
+    #[n(4)]
+    Decline(#[n(0)] DeclineBody),
+    /// A shop of the sender's gives points back that it took of a holder of the recipient's. It is
+    /// answered as an offer is.
+    #[n(5)]
+    Refund(#[n(0)] RefundBody),
+    /// What the sender took of the recipient in a month that is over.
+    #[n(10)]
+    PeriodEnd(#[n(0)] PeriodStatement),
+    /// What the sender of this gave in that month, by its own books.
+    #[n(11)]
+    PeriodAnswer(#[n(0)] PeriodAnswer),
     /// The sender begins anew from a backup, and asks what it sent and was sent.
     #[n(20)]
     TakeBack(#[n(0)] TakeBackBody),
@@ -75,7 +94,7 @@ pub struct OfferBody {
     pub transfer: TransferId,
     /// For whom.
     #[n(1)]
-    pub recipient: Handle,
+    pub recipient: Recipient,
     /// What moves, with the sender's terms. Not empty.
     #[n(2)]
     pub lots: Vec<Lot>,
@@ -85,6 +104,20 @@ pub struct OfferBody {
     /// The day on which the points left; they were valid on it.
     #[n(4)]
     pub left: BusinessDate,
+}
+
+/// For whom offered points are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Recipient {
+    /// An account of the receiving town.
+    #[n(0)]
+    Account(#[n(0)] Handle),
+    /// A shop of the receiving town, which asked by a [`Message::Request`] of the transfer's id.
+    #[n(1)]
+    Shop(#[n(0)] MerchantId),
+    /// An account whose holder moved house: every origin may move.
+    #[n(2)]
+    Moved(#[n(0)] Handle),
 }
 
 /// An answer to an offer.
@@ -145,6 +178,18 @@ pub enum RefuseReason {
     /// The offer is not of a form that can be taken.
     #[n(6)]
     Unreadable,
+    /// The shop took its request back before the offer came.
+    #[n(7)]
+    Cancelled,
+    /// No shop of this town asked for these points, or not from this town.
+    #[n(8)]
+    NotAsked,
+    /// More than what is left of the payment that is refunded.
+    #[n(9)]
+    OverRefunded,
+    /// No such payment, or too long ago.
+    #[n(10)]
+    UnknownOriginal,
     /// The offering town began anew, and the offer had not come before.
     #[n(20)]
     Fenced,
@@ -167,27 +212,82 @@ pub struct Outgoing {
     /// To which town.
     #[n(0)]
     pub town: TownId,
-    /// Whose points.
+    /// Whose points, and what for.
     #[n(1)]
-    pub account: AccountId,
-    /// The conversion they came of, where the holder chose another town for it.
-    #[n(2)]
-    pub conversion: Option<ConversionId>,
+    pub way: Way,
     /// How many.
-    #[n(3)]
+    #[n(2)]
     pub points: Points,
     /// The entry of the offer.
-    #[n(4)]
+    #[n(3)]
     pub offered: EntryIndex,
     /// The offer's place in the channel.
-    #[n(5)]
+    #[n(4)]
     pub number: ChannelNumber,
     /// The hash of the offer's envelope.
-    #[n(6)]
+    #[n(5)]
     pub offer: Digest,
     /// How far it is.
-    #[n(7)]
+    #[n(6)]
     pub stage: OutgoingStage,
+}
+
+/// Whose points leave, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Way {
+    /// A holder's, for an account in the other town.
+    #[n(0)]
+    Given {
+        /// Whose.
+        #[n(0)]
+        account: AccountId,
+        /// The conversion they came of, where the holder chose another town for it.
+        #[n(1)]
+        conversion: Option<ConversionId>,
+    },
+    /// A holder's, for a shop of the other town.
+    #[n(1)]
+    Paid {
+        /// Whose.
+        #[n(0)]
+        account: AccountId,
+        /// The shop, as the other town calls it.
+        #[n(1)]
+        merchant: MerchantId,
+    },
+    /// All that a holder has who moved house.
+    #[n(2)]
+    Moved {
+        /// Whose.
+        #[n(0)]
+        account: AccountId,
+        /// What the holder is called there.
+        #[n(1)]
+        to: Handle,
+    },
+    /// What a shop here took of a holder of the other town, and gives back.
+    #[n(3)]
+    Refunded {
+        /// The shop.
+        #[n(0)]
+        merchant: MerchantId,
+        /// The payment.
+        #[n(1)]
+        payment: PaymentId,
+    },
+}
+
+impl Outgoing {
+    /// Whose points left; none if a shop gave them back.
+    #[must_use]
+    pub const fn account(&self) -> Option<AccountId> {
+        match self.way {
+            Way::Given { account, .. } | Way::Paid { account, .. } | Way::Moved { account, .. } => {
+                Some(account)
+            }
+            Way::Refunded { .. } => None,
+        }
+    }
 }
 
 /// How far an outgoing transfer is.

@@ -34,7 +34,7 @@ use jichi_protocol::{
     lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin as LotOrigin, Paid},
     points::Points,
     signature::SigningKey,
-    transfer::{Answer, AnswerBody, Message, OfferBody, RefuseReason, WithdrawBody},
+    transfer::{Answer, AnswerBody, Message, OfferBody, Recipient, RefuseReason, WithdrawBody},
 };
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ fn messages() -> Value {
     let left: BusinessDate = "2026-07-01".parse().unwrap();
     let offer = codec::encode(&Message::Offer(OfferBody {
         transfer,
-        recipient: Handle([3; 16]),
+        recipient: Recipient::Account(Handle([3; 16])),
         lots: vec![Lot { terms, points: Points::from_u32(500) }],
         agreement: 1,
         left,

@@ -10,7 +10,7 @@ use axum::{
 };
 use jichi_protocol::{
     account::{HolderClass, HolderState},
-    agreement::{Agreement, Movable, Seal, SignedAgreement},
+    agreement::{AgreedShop, Agreement, Movable, Seal, SignedAgreement},
     codec,
     command::{
         AccountOpening, AccountStateChange, Actor, ByOfficer, Command, InUse, MerchantSetting,
@@ -341,9 +341,29 @@ struct TermsBody {
     cap: u64,
     from: String,
     until: String,
+    /// The shops at which the other town's holders may pay; every shop without it.
+    shops: Option<Vec<AgreedShopBody>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgreedShopBody {
+    town: String,
+    merchant: u32,
 }
 
 impl TermsBody {
+    fn shops(&self) -> Result<Option<Vec<AgreedShop>>, Problem> {
+        let Some(named) = &self.shops else { return Ok(None) };
+        let shop = |shop: &AgreedShopBody| {
+            let town = shop.town.parse().map_err(|_| invalid("shops"))?;
+            Ok(AgreedShop { town, merchant: MerchantId(shop.merchant) })
+        };
+        let mut shops = named.iter().map(shop).collect::<Result<Vec<_>, Problem>>()?;
+        shops.sort_unstable();
+        Ok(Some(shops))
+    }
+
     fn agreement(&self) -> Result<Agreement, Problem> {
         Ok(Agreement {
             low: self.low.parse().map_err(|_| invalid("low"))?,
@@ -356,6 +376,7 @@ impl TermsBody {
             cap: points(self.cap)?,
             from: self.from.parse().map_err(|_| invalid("from"))?,
             until: self.until.parse().map_err(|_| invalid("until"))?,
+            shops: self.shops()?,
         })
     }
 }

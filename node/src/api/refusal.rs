@@ -108,6 +108,15 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::NotWellFormed
         | Refusal::Exists
         | Refusal::NothingDue
+        | Refusal::UnknownRequest
+        | Refusal::RequestTaken
+        | Refusal::RequestClosed
+        | Refusal::RefundInstead
+        | Refusal::OriginalUnderWay
+        | Refusal::ShopNotAgreed
+        | Refusal::UnknownPeriod
+        | Refusal::PeriodNotClosed
+        | Refusal::PeriodAgreed
         | Refusal::TooLargeForAnEntry
         | Refusal::LinkTaken => None,
         // Programmes and grants.

@@ -301,7 +301,7 @@ async fn transfer_state(
 ) -> Result<Response, NoEntry> {
     let id: TransferId = id.parse().map_err(|_| EdgeProblem::NotFound)?;
     let found = answer::read(town.engine(), |ledger| ledger.outgoing(&id).cloned()).await?;
-    let own = found.filter(|outgoing| outgoing.account == account);
+    let own = found.filter(|outgoing| outgoing.account() == Some(account));
     let outgoing = own.ok_or(EdgeProblem::NotFound)?;
     let (state, entry) = match outgoing.stage {
         OutgoingStage::Waiting { withdraw: None, .. } => ("waiting", outgoing.offered),
@@ -327,7 +327,7 @@ async fn withdraw(
 ) -> Result<Done<answer::Nothing>, NoEntry> {
     let transfer: TransferId = id.parse().map_err(|_| EdgeProblem::NotFound)?;
     let own = answer::read(town.engine(), |ledger| {
-        ledger.outgoing(&transfer).is_some_and(|outgoing| outgoing.account == account)
+        ledger.outgoing(&transfer).is_some_and(|outgoing| outgoing.account() == Some(account))
     });
     if !own.await? {
         return Err(EdgeProblem::NotFound.into());

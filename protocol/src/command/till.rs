@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     SignedPayment, SignedRedemption, SignedRedemptionVoid, SignedRefund, SignedReward,
-    SignedRewardReturn, SignedTicketScan, SignedVoid,
+    SignedRewardReturn, SignedRoaming, SignedRoamingCancel, SignedTicketScan, SignedVoid,
 };
 use crate::{
     codec,
@@ -58,7 +58,9 @@ till_signed! {
     SignedPayment Payment,
     SignedVoid Void,
     SignedRefund Refund,
-    // Payments.
+    // Between towns.
+    SignedRoaming Roaming,
+    SignedRoamingCancel RoamingCancel,
 
     // Street cards.
     SignedReward Reward,

@@ -7,13 +7,14 @@ use crate::{
     entry::Effect,
     envelope::{Envelope, Purpose},
     id::{AccountId, EntryIndex, TownId},
-    lot::{LOTS_MAX, Lot, Return},
+    lot::{LOTS_MAX, Lot, Return, points_of},
     points::Points,
     posting::{Posting, Postings},
     refusal::Refusal,
+    settlement::Flow,
     transfer::{
-        Answer, AnswerBody, Incoming, Message, OfferBody, Outgoing, OutgoingStage, RefuseReason,
-        WithdrawBody,
+        Answer, AnswerBody, Incoming, Message, OfferBody, Outgoing, OutgoingStage, Recipient,
+        RefuseReason, WithdrawBody,
     },
 };
 use alloc::vec::Vec;
@@ -76,7 +77,14 @@ impl Ledger {
             Some(Message::Answer(answer)) => self.plan_answered(sender, &answer),
             Some(Message::Withdraw(withdraw)) => Ok(self.plan_withdrawn(sender, &withdraw, after)),
             Some(Message::TakeBack(_)) => Ok(self.plan_fence(sender, after)),
-            Some(Message::Fence(_)) => Ok(Plan::FACT),
+            Some(Message::Request(body)) => Ok(self.plan_requested(sender, &body, after)),
+            Some(Message::Refund(body)) => self.plan_refunded(envelope, &body, after),
+            Some(
+                Message::Fence(_)
+                | Message::Decline(_)
+                | Message::PeriodEnd(_)
+                | Message::PeriodAnswer(_),
+            ) => Ok(Plan::FACT),
             // Kept, and does nothing: an upgrade may read it.
             None => Ok(Plan::FACT),
         }
@@ -107,7 +115,10 @@ impl Ledger {
         let today = self.meta.day;
         let sum = Points::sum(offer.lots.iter().map(|lot| lot.points));
         let sum = sum.filter(|sum| !sum.is_zero()).ok_or(RefuseReason::Unreadable)?;
-        let sound = |lot: &Lot| !lot.points.is_zero() && lot.terms.spendable_on(offer.left);
+        // What follows a holder who moved house had left in time before, and has lapsed since.
+        let followed = matches!(offer.recipient, Recipient::Moved(_));
+        let sound =
+            |lot: &Lot| !lot.points.is_zero() && (followed || lot.terms.spendable_on(offer.left));
         if offer.lots.len() > LOTS_MAX || !offer.lots.iter().all(sound) {
             return Err(RefuseReason::Unreadable);
         }
@@ -115,13 +126,28 @@ impl Ledger {
         if agreement.number != offer.agreement {
             return Err(RefuseReason::NoAgreement);
         }
-        let account = match self.handles.get(&offer.recipient) {
+        let handle = match offer.recipient {
+            Recipient::Account(handle) | Recipient::Moved(handle) => handle,
+            Recipient::Shop(merchant) => {
+                let movable = |lot: &Lot| agreement.movable.allows(&lot.terms.origin.birth());
+                if !offer.lots.iter().all(movable) {
+                    return Err(RefuseReason::NotMovable);
+                }
+                let owed = self.balance(&Account::OwedBy(town));
+                if owed.plus(sum).is_none_or(|sum| sum > agreement.cap) {
+                    return Err(RefuseReason::Cap);
+                }
+                return self.accept_at_shop(town, offer, (merchant, sum));
+            }
+        };
+        let account = match self.handles.get(&handle) {
             Some((user, account)) if *user == town => *account,
             Some(_) | None => return Err(RefuseReason::UnknownRecipient),
         };
         let holder = self.holders.get(&account).ok_or(RefuseReason::UnknownRecipient)?;
         may_receive(holder.state).map_err(|_| RefuseReason::UnknownRecipient)?;
-        if !offer.lots.iter().all(|lot| agreement.movable.allows(&lot.terms.origin.birth())) {
+        let movable = |lot: &Lot| agreement.movable.allows(&lot.terms.origin.birth());
+        if !followed && !offer.lots.iter().all(movable) {
             return Err(RefuseReason::NotMovable);
         }
         let owed = self.balance(&Account::OwedBy(town));
@@ -181,7 +207,12 @@ impl Ledger {
         let outgoing = self.outgoing.get(&body.transfer);
         // The journal does not have an offer that the other town answers: the log was cut or
         // restored unnoticed, or the other town lies. Nothing is decided on it.
-        let Some(outgoing) = outgoing else { return self.plan_answer_to_lost(sender, body) };
+        let Some(outgoing) = outgoing else {
+            if self.cancels_request(body) {
+                return Ok(Plan::FACT);
+            }
+            return self.plan_answer_to_lost(sender, body);
+        };
         let fits = outgoing.town == sender && body.offer.is_none_or(|hash| hash == outgoing.offer);
         if !fits {
             return Err(Refusal::UnknownTransfer);
@@ -196,11 +227,7 @@ impl Ledger {
             (Answer::Accept { .. }, Some(_)) => {
                 Postings::between(transit, Account::OwedTo(sender), outgoing.points)
             }
-            (Answer::Refuse { .. }, _) => Postings::balanced(self.returned(
-                outgoing.account,
-                lots.iter().rev().copied(),
-                transit,
-            )),
+            (Answer::Refuse { .. }, _) => self.back_to_sender(outgoing, lots),
         };
         postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
@@ -247,14 +274,30 @@ impl Ledger {
             && let Some(Message::Answer(answer)) = Message::of(sent)
         {
             self.note_answer(index, town, sent, answer);
+            self.note_taken(town, message.as_ref(), (&answer, sent))?;
         }
         match &message {
             Some(Message::Answer(answer)) if !effect.postings.as_slice().is_empty() => {
-                self.close_outgoing(index, answer)?;
+                self.close_outgoing(index, &envelope, answer)?;
+            }
+            Some(Message::Answer(answer)) if self.cancels_request(answer) => {
+                self.apply_request_cancel(town, answer.transfer);
             }
             Some(Message::Offer(offer)) => self.given(&offer.transfer),
+            Some(Message::Request(body)) => self.apply_requested(town, body, effect),
+            Some(Message::Decline(body)) => self.apply_declined(town, body),
+            Some(Message::PeriodEnd(statement)) => {
+                self.apply_period_stated(town, envelope.header().number, statement);
+            }
+            Some(Message::PeriodAnswer(answer)) => self.apply_period_answered(town, answer),
             Some(Message::Fence(fence)) => self.apply_fence(&envelope, fence),
-            Some(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | None => {}
+            Some(
+                Message::Answer(_)
+                | Message::Withdraw(_)
+                | Message::TakeBack(_)
+                | Message::Refund(_),
+            )
+            | None => {}
         }
         self.end_recovery(&town);
         Ok(())
@@ -272,16 +315,58 @@ impl Ledger {
         self.incoming.insert(answer.transfer, Incoming { town, answer, number, decided: index });
     }
 
-    fn close_outgoing(&mut self, index: EntryIndex, body: &AnswerBody) -> Result<(), Broken> {
-        if self.close_lost(body) {
+    /// Notes what was taken with an answer that goes out.
+    fn note_taken(
+        &mut self,
+        town: TownId,
+        message: Option<&Message>,
+        (answer, sent): (&AnswerBody, &Envelope),
+    ) -> Result<(), Broken> {
+        let points = match message {
+            Some(Message::Offer(offer)) => {
+                if let Recipient::Shop(_) = offer.recipient {
+                    self.note_shop_answer(offer, &answer.answer, sent.hash())?;
+                }
+                points_of(&offer.lots)
+            }
+            Some(Message::Refund(body)) => body.points,
+            Some(_) | None => return Ok(()),
+        };
+        let Answer::Accept { date } = answer.answer else { return Ok(()) };
+        if let Some(Message::Refund(body)) = message {
+            self.note_refunded(body)?;
+        }
+        self.note_in_period((town, Flow::Taken), date, answer.transfer, points)
+    }
+
+    fn close_outgoing(
+        &mut self,
+        index: EntryIndex,
+        envelope: &Envelope,
+        body: &AnswerBody,
+    ) -> Result<(), Broken> {
+        let town = envelope.header().sender;
+        if let Some(points) = self.close_lost(body) {
+            if let Answer::Accept { date } = body.answer {
+                self.note_in_period((town, Flow::Given), date, body.transfer, points)?;
+            }
             return Ok(());
         }
-        let outgoing: &mut Outgoing =
-            self.outgoing.get_mut(&body.transfer).ok_or(Broken::Unknown)?;
-        outgoing.stage = match body.answer {
-            Answer::Accept { date } => OutgoingStage::Settled { date, entry: index },
-            Answer::Refuse { reason } => OutgoingStage::Returned { reason, entry: index },
+        let outgoing = self.outgoing.get(&body.transfer).cloned().ok_or(Broken::Unknown)?;
+        let stage = match body.answer {
+            Answer::Accept { date } => {
+                self.note_in_period((town, Flow::Given), date, body.transfer, outgoing.points)?;
+                self.note_paid_away(body.transfer, &outgoing, envelope, body);
+                self.note_moved(&outgoing)?;
+                OutgoingStage::Settled { date, entry: index }
+            }
+            Answer::Refuse { reason } => {
+                self.unspend(&outgoing)?;
+                self.unrefund(&outgoing)?;
+                OutgoingStage::Returned { reason, entry: index }
+            }
         };
+        self.outgoing.insert(body.transfer, Outgoing { stage, ..outgoing });
         Ok(())
     }
 }

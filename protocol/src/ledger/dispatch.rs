@@ -128,6 +128,16 @@ impl Ledger {
             Command::ImportLines(slice, lines) => self.plan_import_lines(slice, lines),
             Command::CloseImport(closing, _) => self.plan_import_end(closing),
             Command::TakeOver(..) => self.plan_take_over(),
+            // Between towns.
+            Command::AskTown(signed, _) => self.plan_ask(&signed.intent),
+            Command::CancelAsk(signed, _) => self.plan_ask_cancel(time, &signed.intent),
+            Command::PayRequest(named, proof) => self.plan_pay_request(named, proof),
+            Command::MoveHouse(shared, own) => self.plan_move(shared, own),
+            Command::Forward(shared, own) => self.plan_forward(shared, own),
+            Command::EndPeriod(named, _) => self.plan_period_end(named),
+            Command::AnswerPeriod(named, _) => self.plan_period_answer(named),
+            Command::RestatePeriod(named, _) => self.plan_restate(named),
+            Command::RecordSettlement(named, _) => self.plan_settlement(named),
             // Restore.
             Command::Restart(restart, by) => self.plan_restart(restart, by),
             Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
@@ -183,7 +193,7 @@ impl Ledger {
             }
             Command::Pay(signed, payer) => self.apply_payment(entry, signed, payer, effect)?,
             Command::Void(signed, _) => self.apply_void(entry, &signed.intent, effect)?,
-            Command::Refund(signed, _) => self.apply_refund(&signed.intent, effect)?,
+            Command::Refund(signed, _) => self.apply_refund(entry, &signed.intent, effect)?,
             Command::TurnDay(turn, _) => self.apply_day(entry.time, turn.date),
             Command::Lapse(..) | Command::HashState(..) => {}
             Command::Convert(signed, _) => self.apply_conversion(entry.index, &signed.statement)?,
@@ -315,6 +325,26 @@ impl Ledger {
             Command::ImportLines(slice, lines) => self.apply_import_lines(slice, lines)?,
             Command::CloseImport(closing, _) => self.apply_import_end(closing)?,
             Command::TakeOver(..) => self.apply_take_over(),
+            // Between towns.
+            Command::AskTown(signed, _) => self.apply_ask(entry.index, &signed.intent, effect)?,
+            Command::CancelAsk(signed, _) => {
+                self.apply_ask_cancel(entry.index, &signed.intent, effect)?;
+            }
+            Command::PayRequest(named, proof) => {
+                self.apply_pay_request(entry, named, proof, effect)?;
+            }
+            Command::MoveHouse(shared, own) => {
+                self.apply_move(entry.index, shared, (own.account, own.recipient), effect)?;
+            }
+            Command::Forward(shared, own) => {
+                self.apply_forward(entry.index, shared, own, effect)?
+            }
+            Command::EndPeriod(named, _) => self.apply_period_end(entry.index, named, effect)?,
+            Command::AnswerPeriod(named, _) => {
+                self.apply_period_answer(entry.index, named, effect)?;
+            }
+            Command::RestatePeriod(named, _) => self.apply_restate(named)?,
+            Command::RecordSettlement(named, _) => self.apply_settlement(named),
             // Restore.
             Command::Restart(restart, _) => self.apply_restart(restart),
             Command::TakeBackOwn(_, received) => {

@@ -125,7 +125,8 @@ impl Ledger {
             return Err(Refusal::NotWellFormed);
         }
         // The seals name the keys; those that the directory names decide.
-        let signers = self.signers(&crate::command::Command::TakeAgreement(*signed, nobody()))?;
+        let signers =
+            self.signers(&crate::command::Command::TakeAgreement(signed.clone(), nobody()))?;
         if signers != [signed.low.key, signed.high.key] {
             return Err(Refusal::NotInDirectory);
         }
@@ -137,7 +138,7 @@ impl Ledger {
 
     pub(super) fn apply_agreement(&mut self, signed: &SignedAgreement) -> Result<(), Broken> {
         let peer = signed.agreement.peer_of(self.meta.town).ok_or(Broken::Unknown)?;
-        self.agreements.insert(peer, *signed);
+        self.agreements.insert(peer, signed.clone());
         if !self.channels.contains(&peer) {
             let generation = self.members.get(&peer).ok_or(Broken::Unknown)?.generation;
             self.channels.insert(peer, Channel::new(self.meta.generation, generation));

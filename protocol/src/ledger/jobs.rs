@@ -12,6 +12,10 @@ impl Ledger {
         let due: [Option<(JobKind, Command)>; _] = [
             // Restore.
             self.recovery_due(),
+            // Between towns.
+            self.forward_due(),
+            self.period_end_due(),
+            self.period_answer_due(),
             // Bulk grants, claim slips, group applications.
             self.bulk_sweep_due(),
             self.slip_return_due(),

@@ -60,6 +60,7 @@ impl Ledger {
         self.payments.remove_some_below(&kept, FORGET_MAX);
         self.rewards.remove_some_below(&kept, FORGET_MAX);
         self.forget_redemptions(time);
+        self.forget_requests(time, FORGET_MAX);
     }
 
     pub(super) fn plan_lapse(&self) -> Result<Plan, Refusal> {

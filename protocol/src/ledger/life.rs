@@ -39,7 +39,8 @@ impl Ledger {
     #[must_use]
     pub fn pending_of(&self, account: &AccountId) -> Points {
         let leaving = self.outgoing.iter().filter(|(_, outgoing)| {
-            outgoing.account == *account && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
+            outgoing.account() == Some(*account)
+                && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
         });
         let leaving = leaving.map(|(_, outgoing)| outgoing.points);
         let held = self.holds.iter().filter_map(|(_, hold)| match &hold.state {

@@ -137,6 +137,7 @@ impl Ledger {
         }
         match &payment.state {
             PaymentState::Voided => Err(Refusal::AlreadyVoided),
+            PaymentState::Roamed { .. } => Err(Refusal::RefundInstead),
             PaymentState::Taken { payer, day, lots, refunded } => {
                 if !refunded.is_zero() {
                     return Err(Refusal::PartlyRefunded);

@@ -7,7 +7,7 @@ use super::{Broken, Ledger, PaymentState, Plan, Taken, lapse, payment::refund_un
 use crate::{
     account::{Account, HolderState, Side},
     date::Time,
-    entry::Effect,
+    entry::{Effect, Entry},
     id::AccountId,
     intent::{RefundIntent, VoidIntent},
     lot::{Lot, Return, points_of},
@@ -23,8 +23,10 @@ impl Ledger {
         if payment.merchant != intent.merchant {
             return Err(Refusal::NotYourPayment);
         }
-        let PaymentState::Taken { payer, day, lots, refunded } = &payment.state else {
-            return Err(Refusal::AlreadyVoided);
+        let (payer, day, lots, refunded) = match &payment.state {
+            PaymentState::Taken { payer, day, lots, refunded } => (payer, day, lots, refunded),
+            PaymentState::Roamed { .. } => return self.plan_roamed_refund(intent),
+            PaymentState::Voided => return Err(Refusal::AlreadyVoided),
         };
         if intent.points.is_zero() {
             return Err(Refusal::NoPoints);
@@ -50,12 +52,15 @@ impl Ledger {
 
     pub(super) fn apply_refund(
         &mut self,
+        entry: &Entry,
         intent: &RefundIntent,
         effect: &Effect,
     ) -> Result<(), Broken> {
         let payment = self.payments.get_mut(&intent.payment).ok_or(Broken::Unknown)?;
-        let PaymentState::Taken { refunded, day, lots, .. } = &mut payment.state else {
-            return Err(Broken::Unknown);
+        let (refunded, day, lots) = match &mut payment.state {
+            PaymentState::Taken { refunded, day, lots, .. } => (refunded, day, lots),
+            PaymentState::Roamed { .. } => return self.apply_roamed_refund(entry, intent, effect),
+            PaymentState::Voided => return Err(Broken::Unknown),
         };
         *refunded = refunded.plus(intent.points).ok_or(Broken::Balance)?;
         let whole = Points::sum(lots.iter().map(|lot| lot.points)) == Some(*refunded);
@@ -78,6 +83,17 @@ impl Ledger {
         lots: impl IntoIterator<Item = Lot>,
         from: Account,
     ) -> Vec<Posting> {
+        self.returned_to(holder, lots, from, Follows::Yes)
+    }
+
+    pub(super) fn returned_to(
+        &self,
+        holder: AccountId,
+        lots: impl IntoIterator<Item = Lot>,
+        from: Account,
+        follows: Follows,
+    ) -> Vec<Posting> {
+        let moved = follows == Follows::Yes && self.moved.contains(&holder);
         let in_cash = matches!(from, Account::Merchant(_) | Account::MerchantClaim(_));
         let closed =
             self.holders.get(&holder).is_none_or(|holder| holder.state == HolderState::Closed);
@@ -88,6 +104,8 @@ impl Ledger {
             let returned = lot.terms.on_return(self.meta.day, self.terms.grace_days);
             match returned {
                 Return::PastLaw if in_cash => continue,
+                // The holder's new town gives grace, or lets it lapse.
+                _ if moved => merge(&mut back, lot),
                 _ if closed => lapse::credit(Account::Unclaimed, lot.points, &mut postings),
                 Return::As(terms) => merge(&mut back, Lot { terms, points: lot.points }),
                 Return::Lapses | Return::PastLaw => {
@@ -120,10 +138,19 @@ impl Ledger {
         let plan = self.plan_void(time, intent)?;
         let paid = match self.payments.get(&intent.payment).map(|payment| &payment.state) {
             Some(PaymentState::Taken { lots, .. }) => points_of(lots),
-            Some(PaymentState::Voided) | None => Points::ZERO,
+            Some(PaymentState::Voided | PaymentState::Roamed { .. }) | None => Points::ZERO,
         };
         Ok(RefundPreview::of(&plan.postings, paid))
     }
+}
+
+/// Whether what comes back for a holder who moved house goes after the holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follows {
+    /// It does.
+    Yes,
+    /// It was on its way there and could not be taken: it stays, unclaimed.
+    No,
 }
 
 /// What a refund or a void would do, or did.
@@ -157,6 +184,10 @@ impl RefundPreview {
                 Posting::Book { account: Account::Association(_), .. } => continue,
                 Posting::Book { side: Side::Credit, account: Account::Unclaimed, .. } => {
                     &mut preview.unclaimed
+                }
+                // The holder's own town says what becomes of it.
+                Posting::Book { side: Side::Credit, account: Account::Transit(_), .. } => {
+                    &mut preview.back
                 }
                 Posting::Book { side: Side::Credit, .. } => &mut preview.lapses,
                 Posting::Book { side: Side::Debit, .. } => &mut moved,

@@ -10,7 +10,6 @@ use minicbor::{Decode, Encode};
 
 use super::{Broken, Ledger, Plan};
 use crate::{
-    account::Account,
     channel::{Arrival, Channel, fence::Listed},
     command::{ByTwo, Command, FenceStep, Restart, Step, Unheard},
     digest::Digest,
@@ -294,9 +293,7 @@ impl Ledger {
                 let OutgoingStage::Waiting { lots, .. } = &outgoing.stage else {
                     return Ok(Plan::FACT);
                 };
-                let transit = Account::Transit(town);
-                let lots = lots.iter().rev().copied();
-                let postings = Postings::balanced(self.returned(outgoing.account, lots, transit));
+                let postings = self.back_to_sender(outgoing, lots);
                 postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
             }
         }
@@ -384,7 +381,14 @@ impl Ledger {
                 }
             }
             Message::TakeBack(_) => Ok(None),
-            Message::Offer(_) | Message::Answer(_) | Message::Withdraw(_) => match recovering {
+            Message::Offer(_)
+            | Message::Answer(_)
+            | Message::Withdraw(_)
+            | Message::Request(_)
+            | Message::Decline(_)
+            | Message::Refund(_)
+            | Message::PeriodEnd(_)
+            | Message::PeriodAnswer(_) => match recovering {
                 Some(town) if !town.hears() => Err(Refusal::Recovering),
                 Some(_) | None => Ok(None),
             },

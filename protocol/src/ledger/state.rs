@@ -211,6 +211,25 @@ pub enum PaymentState {
     /// Voided, or refused in advance by a void that came before it.
     #[n(1)]
     Voided,
+    /// Paid by a holder of another town.
+    #[n(2)]
+    Roamed {
+        /// Which town.
+        #[n(0)]
+        town: TownId,
+        /// On which day.
+        #[n(1)]
+        day: BusinessDate,
+        /// How many points.
+        #[n(2)]
+        points: Points,
+        /// How much of it was refunded, or is on its way back.
+        #[n(3)]
+        refunded: Points,
+        /// The hash of the envelope that accepted it.
+        #[n(4)]
+        accept: Digest,
+    },
 }
 
 /// A conversion for which no town is chosen yet (留保).
@@ -278,6 +297,9 @@ macro_rules! sections {
 
             // Moving in.
             , imports, arriving
+
+            // Between towns.
+            , asking, asked, paid_away, moved, periods, period_items
         }
     };
 }
@@ -322,6 +344,9 @@ impl Ledger {
                     doubles_of: BTreeMap::new(),
                     ticket_index: TicketIndex::default(),
                     ordered: super::order::Ordered::default(),
+                    period_work: super::settlement::PeriodWork::default(),
+                    forwards: BTreeSet::new(),
+                    unanswered: BTreeSet::new(),
                     hashed: None,
                 }
             };
@@ -472,6 +497,9 @@ impl Ledger {
         self.derive_doubles();
         self.derive_tickets();
         self.derive_orders();
+        self.derive_periods();
+        self.derive_forwards();
+        self.derive_unanswered();
     }
 }
 

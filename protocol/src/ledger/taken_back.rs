@@ -12,7 +12,7 @@ use crate::{
     points::Points,
     posting::{Posting, Postings},
     refusal::Refusal,
-    transfer::{Answer, AnswerBody, Incoming, Message, OfferBody, OutgoingStage},
+    transfer::{Answer, AnswerBody, Incoming, Message, OfferBody, OutgoingStage, Recipient},
 };
 
 const LOSS: Account = Account::Loss(LossCause::Restore);
@@ -38,9 +38,17 @@ impl Ledger {
             }
             // What was fenced before and lost then, this version cannot take back: it stays closed.
             Some(Message::Fence(_)) => Err(Refusal::Recovering),
-            Some(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | None => {
-                Ok(Plan::FACT)
-            }
+            Some(
+                Message::Answer(_)
+                | Message::Withdraw(_)
+                | Message::TakeBack(_)
+                | Message::Request(_)
+                | Message::Decline(_)
+                | Message::Refund(_)
+                | Message::PeriodEnd(_)
+                | Message::PeriodAnswer(_),
+            )
+            | None => Ok(Plan::FACT),
         }
     }
 
@@ -68,7 +76,16 @@ impl Ledger {
                     *withdraw = Some(index);
                 }
             }
-            Some(Message::TakeBack(_) | Message::Fence(_)) | None => {}
+            Some(
+                Message::TakeBack(_)
+                | Message::Fence(_)
+                | Message::Request(_)
+                | Message::Decline(_)
+                | Message::Refund(_)
+                | Message::PeriodEnd(_)
+                | Message::PeriodAnswer(_),
+            )
+            | None => {}
         }
         let recovering = self.recovering_mut(&town).ok_or(Broken::Unknown)?;
         if let Stage::Fenced { taken, .. } = &mut recovering.stage {
@@ -102,7 +119,12 @@ impl Ledger {
         let Some(sum) = Points::sum(offer.lots.iter().map(|lot| lot.points)) else {
             return Plan::FACT;
         };
-        let account = self.handles.get(&offer.recipient).map(|(_, account)| *account);
+        let handle = match offer.recipient {
+            Recipient::Account(handle) | Recipient::Moved(handle) => Some(handle),
+            Recipient::Shop(_) => None,
+        };
+        let account = handle.and_then(|handle| self.handles.get(&handle));
+        let account = account.map(|(_, account)| *account);
         let taken = account.and_then(|account| {
             let holder = self.holders.get(&account)?;
             let postings = self.taken_in(town, account, &offer.lots, sum);
@@ -162,16 +184,14 @@ impl Ledger {
         postings.map(Plan::moving).ok_or(Refusal::TooManyPoints)
     }
 
-    /// Closes an offer that was taken back; false for any other one.
-    pub(super) fn close_lost(&mut self, body: &AnswerBody) -> bool {
+    /// Closes an offer that was taken back, and says how many points it had; none for any other.
+    pub(super) fn close_lost(&mut self, body: &AnswerBody) -> Option<Points> {
         let recovery = self.meta.recovery.as_mut();
-        let Some(lost) = recovery.and_then(|known| known.lost.get_mut(&body.transfer)) else {
-            return false;
-        };
+        let lost = recovery.and_then(|known| known.lost.get_mut(&body.transfer))?;
         lost.stage = match body.answer {
             Answer::Accept { .. } => LostStage::Settled,
             Answer::Refuse { .. } => LostStage::Returned,
         };
-        true
+        Some(lost.points)
     }
 }

@@ -5,6 +5,7 @@
 mod bulk;
 mod corners;
 mod days;
+mod between;
 pub(crate) mod desk;
 mod every;
 mod examples;

@@ -17,7 +17,7 @@ use crate::{
     points::Points,
     posting::Postings,
     refusal::Refusal,
-    transfer::{Message, OfferBody, Outgoing, OutgoingStage, WithdrawBody},
+    transfer::{Message, OfferBody, Outgoing, OutgoingStage, Recipient, Way, WithdrawBody},
 };
 
 impl Ledger {
@@ -60,7 +60,7 @@ impl Ledger {
         self.within_town_cap(&shared.town, agreement, shared.points)?;
         let body = OfferBody {
             transfer: shared.transfer,
-            recipient: private.recipient,
+            recipient: Recipient::Account(private.recipient),
             lots: lots.clone(),
             agreement: agreement.number,
             left,
@@ -132,7 +132,7 @@ impl Ledger {
     }
 
     /// The channel to a town of the directory, unless a fork froze it.
-    fn open_channel(&self, town: &TownId) -> Result<&Channel, Refusal> {
+    pub(super) fn open_channel(&self, town: &TownId) -> Result<&Channel, Refusal> {
         if !self.members.contains(town) {
             return Err(Refusal::NotInDirectory);
         }
@@ -143,7 +143,7 @@ impl Ledger {
         if channel.is_frozen() { Err(Refusal::ChannelFrozen) } else { Ok(channel) }
     }
 
-    fn within_town_cap(
+    pub(super) fn within_town_cap(
         &self,
         town: &TownId,
         agreement: &Agreement,
@@ -179,8 +179,7 @@ impl Ledger {
         };
         let outgoing = Outgoing {
             town: shared.town,
-            account: private.account,
-            conversion,
+            way: Way::Given { account: private.account, conversion },
             points: shared.points,
             offered: entry.index,
             number: envelope.header().number,

@@ -181,6 +181,7 @@ fn why(of_lots: Side, effect: &Effect) -> Why {
             | Account::Hold(_)
             | Account::Cash(_)
             | Account::Loss(_)
+            | Account::Settled(_)
             | Account::Fee => {}
         }
     }

@@ -251,7 +251,12 @@ fn grace_is_given_once(up: &Up) -> Result<(), String> {
                     | Message::Offer(_)
                     | Message::Withdraw(_)
                     | Message::TakeBack(_)
-                    | Message::Fence(_) => {}
+                    | Message::Fence(_)
+                    | Message::Request(_)
+                    | Message::Decline(_)
+                    | Message::Refund(_)
+                    | Message::PeriodEnd(_)
+                    | Message::PeriodAnswer(_) => {}
                 }
             }
             _ => {}

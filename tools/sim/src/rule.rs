@@ -122,7 +122,17 @@ pub(crate) fn note(
             Some(_) => marks.reach("a cancel came after the answer"),
             None => marks.reach("a cancel came before its offer"),
         },
-        Some(Message::TakeBack(_) | Message::Fence(_)) | None => {}
+        // The courses of the simulator say no more.
+        Some(
+            Message::TakeBack(_)
+            | Message::Fence(_)
+            | Message::Request(_)
+            | Message::Decline(_)
+            | Message::Refund(_)
+            | Message::PeriodEnd(_)
+            | Message::PeriodAnswer(_),
+        )
+        | None => {}
     }
 }
 
@@ -178,7 +188,13 @@ pub(crate) fn wrong(defect: Defect, up: &Up, submission: &Submission, time: Time
         Message::Offer(offer) => at.offered(defect, up, &offer)?,
         Message::Answer(answer) => at.answered(defect, &answer, submission, time)?,
         Message::Withdraw(withdraw) => at.withdrawn(defect, up, &withdraw)?,
-        Message::TakeBack(_) | Message::Fence(_) => return None,
+        Message::TakeBack(_)
+        | Message::Fence(_)
+        | Message::Request(_)
+        | Message::Decline(_)
+        | Message::Refund(_)
+        | Message::PeriodEnd(_)
+        | Message::PeriodAnswer(_) => return None,
     };
     let index = up.ledger.meta().next;
     Some(Draft { index, time, submission: submission.clone(), plan: Ok(plan) })
@@ -318,7 +334,8 @@ impl<'a> At<'a> {
     fn holder_of(&self, left: &[Lot]) -> Option<jichi_protocol::id::AccountId> {
         let waits = |stage: &OutgoingStage| matches!(stage, OutgoingStage::Waiting { lots, .. } if lots == left);
         let mut all = self.ledger.outgoing_all();
-        all.find(|(_, outgoing)| waits(&outgoing.stage)).map(|(_, outgoing)| outgoing.account)
+        all.find(|(_, outgoing)| waits(&outgoing.stage))
+            .and_then(|(_, outgoing)| outgoing.account())
     }
 }
 

@@ -24,6 +24,7 @@ use jichi_protocol::{
     posting::Postings,
     programme::{Audience, ExpiryRule, Programme},
     signature::{Domain, SigningKey},
+    transfer::Recipient,
 };
 
 /// Towns at most.
@@ -78,7 +79,11 @@ pub(crate) fn handle(town: usize, holder: usize, user: usize) -> Handle {
 }
 
 /// Whom a handle that `user` uses means in `town`.
-pub(crate) fn recipient(town: usize, user: usize, named: Handle) -> Option<AccountId> {
+pub(crate) fn recipient(town: usize, user: usize, named: Recipient) -> Option<AccountId> {
+    let named = match named {
+        Recipient::Account(handle) | Recipient::Moved(handle) => handle,
+        Recipient::Shop(_) => return None,
+    };
     let holder = (0..RESIDENTS).find(|holder| handle(town, *holder, user) == named)?;
     Some(account(town, holder))
 }
@@ -225,6 +230,7 @@ fn agreement(low: usize, high: usize) -> SignedAgreement {
         cap: Points::from_u32(CAP),
         from: first_day(),
         until: first_day().plus_days(AGREED_DAYS),
+        shops: None,
     };
     let bytes = codec::encode(&agreement);
     let seal = |town: usize| {

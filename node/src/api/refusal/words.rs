@@ -12,6 +12,7 @@ mod grants;
 mod ticket;
 mod payout;
 mod import;
+mod between;
 mod restore;
 mod orders;
 
@@ -39,6 +40,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     payout::PAYOUT,
     // Moving in.
     import::IMPORT,
+    between::BETWEEN,
     restore::RESTORE,
 ];
 

@@ -10,6 +10,7 @@ mod tickets;
 mod payout;
 mod import;
 mod orders;
+mod between;
 
 use alloc::{vec, vec::Vec};
 
@@ -30,7 +31,7 @@ use crate::{
     lot::Lot,
     signature::Domain,
     terms::TownTerms,
-    transfer::{Answer, AnswerBody, Message, OfferBody, RefuseReason, WithdrawBody},
+    transfer::{Answer, AnswerBody, Message, OfferBody, Recipient, RefuseReason, WithdrawBody},
 };
 
 pub(super) const BEGIN: &str = "2027-03-20";
@@ -197,6 +198,7 @@ impl Maker<'_> {
     fn envelopes(&self, account: AccountId) -> Vec<Envelope> {
         let lots: Vec<Lot> = self.pair.lots_at_a();
         let offer = |transfer, recipient| {
+            let recipient = Recipient::Account(recipient);
             let transfer = TransferId([transfer; 16]);
             let (lots, left) = (lots.clone(), day(BEGIN));
             Message::Offer(OfferBody { transfer, recipient, lots, agreement: 1, left })
@@ -321,6 +323,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.payouts();
     maker.orders(account);
     maker.import(account);
+    maker.between();
     maker.restore();
     maker.made
 }

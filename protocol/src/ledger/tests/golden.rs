@@ -65,6 +65,8 @@ fn scripted() -> Desk {
         let judgement = LogJudgement { town: pair.b.town, verdict };
         desk.fact(Command::JudgeLog(judgement, Nothing {}));
     }
+    super::between::with_a_third_town(&mut desk, &pair.b);
+    let date = desk.ledger.day();
     let hash = desk.ledger.hash();
     let key = OperationKey::Job { kind: JobKind::StateHash, date };
     desk.keyed(Some(key), Command::HashState(StateHash { hash }, Nothing {})).unwrap();

@@ -82,6 +82,7 @@ pub(crate) fn agreement(
         cap: p(100_000),
         from: day("2026-01-01"),
         until: day("2030-03-31"),
+        shops: None,
     };
     change(&mut agreement);
     let bytes = codec::encode(&agreement);
@@ -161,7 +162,7 @@ impl Pair {
         let signed = agreement(&a, &b, change);
         for desk in [&mut a, &mut b] {
             desk.fact(Command::TakeDirectory(part.clone(), Nothing {}));
-            desk.fact(Command::TakeAgreement(signed, by_officer()));
+            desk.fact(Command::TakeAgreement(signed.clone(), by_officer()));
         }
         let (at_a, at_b) = (a.resident(), b.resident());
         let (to_b, to_a) = (b.handle(at_b, a.town), a.handle(at_a, b.town));

@@ -81,7 +81,21 @@ fn the_ledger_does_what_the_model_says() {
             (done == 0).then_some(*name)
         };
         let never: Vec<_> = Command::KINDS.iter().filter_map(never).collect();
-        assert_eq!(never, ["OpenTown", "JudgeLog"], "never done");
+        // What is between towns has random courses of its own (`courses.rs`).
+        let apart = [
+            "OpenTown",
+            "JudgeLog",
+            "AskTown",
+            "CancelAsk",
+            "PayRequest",
+            "MoveHouse",
+            "Forward",
+            "EndPeriod",
+            "AnswerPeriod",
+            "RestatePeriod",
+            "RecordSettlement",
+        ];
+        assert!(never.iter().all(|name| apart.contains(name)), "never done: {never:?}");
         assert!(operations(&sums.borrow()) >= LONG);
     }
 }

@@ -1,6 +1,7 @@
 //! Every refusal is reached, and those of one command in their order: each ladder begins with a
 //! command in which everything is wrong and repairs one thing a step.
 
+mod between;
 mod life;
 mod bulk;
 mod street;
@@ -290,7 +291,7 @@ fn fact() -> Ladder {
     ladder.step(desk.submit(Command::IssueHandle(Nothing {}, issue)));
     let (low, high) = (Desk::new("102024", BEGIN), Desk::new("141500", BEGIN));
     let strangers = agreement(&low, &high, |_| {});
-    ladder.step(desk.keyed(None, Command::TakeAgreement(strangers, by_officer())));
+    ladder.step(desk.keyed(None, Command::TakeAgreement(strangers.clone(), by_officer())));
     let mut named = directory(1, &[&desk, &low, &high]);
     desk.fact(Command::TakeDirectory(named.clone(), Nothing {}));
     ladder.step(desk.keyed(None, Command::TakeAgreement(strangers, by_officer())));
@@ -374,6 +375,13 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::OverDeclared { .. }
         | Refusal::ImportTotals { .. }
         | Refusal::ImportDate => "import",
+        Refusal::UnknownRequest
+        | Refusal::RequestTaken
+        | Refusal::RequestClosed
+        | Refusal::RefundInstead
+        | Refusal::OriginalUnderWay
+        | Refusal::ShopNotAgreed => "roaming",
+        Refusal::UnknownPeriod | Refusal::PeriodNotClosed | Refusal::PeriodAgreed => "settlement",
         Refusal::Recovering => "restore",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
@@ -577,6 +585,13 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "no_points unknown_import import_open already_imported import_place over_declared \
              import_date import_totals import_closed",
         ),
+        (
+            "roaming",
+            between::roaming(),
+            "unknown_request request_closed request_taken refund_instead original_under_way \
+             shop_not_agreed",
+        ),
+        ("settlement", between::settlement(), "unknown_period period_not_closed period_agreed"),
         ("restore", Ladder(vec![super::restore::refused()]), "recovering"),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (

@@ -354,7 +354,7 @@ pub(super) fn begun_anew(desk: &mut Desk, pair: &Pair) {
     let lots: Vec<Lot> = pair.lots_at_a();
     let offer = OfferBody {
         transfer: TransferId([200; 16]),
-        recipient: pair.to_b,
+        recipient: crate::transfer::Recipient::Account(pair.to_b),
         lots,
         agreement: 1,
         left: day(BEGIN),

@@ -118,6 +118,6 @@ const fn may_not_be_negative(account: &Account) -> Option<Side> {
         | Account::LocalCardPending(_)
         | Account::LocalCard(_)
         | Account::Hold(_) => Some(Side::Credit),
-        Account::Correction => None,
+        Account::Correction | Account::Settled(_) => None,
     }
 }

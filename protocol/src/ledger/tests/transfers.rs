@@ -14,7 +14,7 @@ use crate::{
     points::Points,
     refusal::Refusal,
     terms::TownTerms,
-    transfer::{Answer, AnswerBody, Message, OfferBody, OutgoingStage, RefuseReason},
+    transfer::{Answer, AnswerBody, Message, OfferBody, OutgoingStage, Recipient, RefuseReason},
 };
 
 const BEGIN: &str = "2026-11-24";
@@ -28,13 +28,8 @@ fn with_points(on: &str, points: u64) -> Pair {
 }
 
 fn answer(envelope: &Envelope) -> Answer {
-    match codec::decode::<Message>(envelope.body()).unwrap() {
-        Message::Answer(body) => body.answer,
-        other @ (Message::Offer(_)
-        | Message::Withdraw(_)
-        | Message::TakeBack(_)
-        | Message::Fence(_)) => panic!("no answer: {other:?}"),
-    }
+    let Some(Message::Answer(body)) = Message::of(envelope) else { panic!("no answer") };
+    body.answer
 }
 
 fn refused(reason: RefuseReason) -> Answer {
@@ -238,7 +233,7 @@ fn no_more_than_the_pairs_cap_is_under_way_or_owed() {
         (agreement.number, agreement.cap) = (2, p(400));
     });
     let offer = pair.offer(5, 200).unwrap();
-    pair.b.fact(Command::TakeAgreement(smaller, by_officer()));
+    pair.b.fact(Command::TakeAgreement(smaller.clone(), by_officer()));
     let refuse = pair.b.receive(&offer).unwrap().unwrap();
     assert_eq!(answer(&refuse), refused(RefuseReason::NoAgreement));
     pair.a.receive(&refuse).unwrap();
@@ -259,7 +254,7 @@ fn a_councils_points_stay_in_their_town_unless_the_agreement_says_otherwise() {
     });
     pair.b.receive(&offer).unwrap();
     for desk in [&mut pair.a, &mut pair.b] {
-        desk.fact(Command::TakeAgreement(everything, by_officer()));
+        desk.fact(Command::TakeAgreement(everything.clone(), by_officer()));
     }
     let offer = pair.offer(3, 400).unwrap();
     let accept = pair.b.receive(&offer).unwrap().unwrap();
@@ -441,7 +436,7 @@ fn the_largest_offer_fits_into_an_entry_of_either_town() {
     });
     let body = OfferBody {
         transfer: TransferId([1; 16]),
-        recipient: pair.to_b,
+        recipient: Recipient::Account(pair.to_b),
         lots: lots.collect(),
         agreement: 1,
         left: day(BEGIN),
@@ -458,7 +453,7 @@ fn an_offer_in_an_envelope_for_something_else_moves_nothing() {
     let mut pair = with_points(BEGIN, 500);
     let body = OfferBody {
         transfer: TransferId([1; 16]),
-        recipient: pair.to_b,
+        recipient: Recipient::Account(pair.to_b),
         lots: pair.lots_at_a(),
         agreement: 1,
         left: day(BEGIN),

@@ -170,6 +170,9 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::PayoutRun => "payout_run",
                 JobKind::ReturnHolds => "return_holds",
                 JobKind::TakeOver => "take_over",
+                JobKind::Forward => "forward",
+                JobKind::EndPeriod => "end_period",
+                JobKind::AnswerPeriod => "answer_period",
                 JobKind::Recovery => "recovery",
             };
             format!("job:{kind}:{date}")

@@ -23,7 +23,7 @@ use crate::{
     id::*,
     lot::{self, Lot, LotTerms, Origin},
     points::Points,
-    transfer::{Answer, AnswerBody, Message, OfferBody, RefuseReason, WithdrawBody},
+    transfer::{Answer, AnswerBody, Message, OfferBody, Recipient, RefuseReason, WithdrawBody},
 };
 
 /// What moved.
@@ -232,7 +232,7 @@ impl Both {
         let (expiry, left) = (earlier(kind.expiry, days), earlier(kind.expiry, days));
         let kind = Kind { expiry, ..kind };
         let lots = vec![lot(&kind, step.points.max(1), town)];
-        let recipient = self.handles[step.who];
+        let recipient = Recipient::Account(self.handles[step.who]);
         let offer = OfferBody { transfer, recipient, lots, agreement: 1, left: left.min(today) };
         self.hear(&Message::Offer(offer));
         let owed = -self.model.sum(Account::OwedBy(town));

@@ -70,6 +70,7 @@ fn books_name(account: &Books) -> String {
             Account::Unclaimed => "Liabilities:Unclaimed".to_owned(),
             Account::Payable(merchant, run) => format!("Liabilities:Payable:{merchant}:{run}"),
             Account::PaidOut(merchant) => format!("Liabilities:Paid-Out:{merchant}"),
+            Account::Settled(town) => format!("Equity:Settled:{town}"),
             Account::Fee => "Income:Fee".to_owned(),
             Account::Association(scheme) => format!("Assets:Association:{scheme}"),
             Account::Bulk(file) => format!("Liabilities:Bulk:B{file}"),

@@ -72,6 +72,7 @@ pub(crate) fn account_name(account: &Account) -> String {
         Account::Unclaimed => "liabilities:unclaimed".to_owned(),
         Account::Payable(merchant, run) => format!("liabilities:payable:{merchant}:{run}"),
         Account::PaidOut(merchant) => format!("liabilities:paid-out:{merchant}"),
+        Account::Settled(town) => format!("equity:settled:{town}"),
         Account::Fee => "revenues:fee".to_owned(),
         Account::Association(scheme) => format!("assets:association:{scheme}"),
         Account::Bulk(file) => format!("liabilities:bulk:{file}"),

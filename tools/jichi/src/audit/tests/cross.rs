@@ -83,13 +83,15 @@ fn agreement() -> Command {
         cap: Points::from_u32(100_000),
         from: BusinessDate::new(2020, 1, 1).unwrap(),
         until: BusinessDate::LAST,
+        shops: None,
     };
     let seal = |town| {
         let key = key_of(town, 1);
         let signature = key.sign(Domain::Agreement, &codec::encode(&agreement));
         Seal { key: key.public(), signature }
     };
-    let signed = SignedAgreement { agreement, low: seal(TOWN), high: seal(OTHER_TOWN) };
+    let (low, high) = (seal(TOWN), seal(OTHER_TOWN));
+    let signed = SignedAgreement { agreement, low, high };
     Command::TakeAgreement(signed, ByOfficer { officer: OFFICER })
 }
 

@@ -1,0 +1,667 @@
+//! Roaming, moving house and settlement between two towns: `b` has the shop, `a` the holder.
+
+use alloc::{vec, vec::Vec};
+
+use super::{desk::*, pair::*};
+use crate::{
+    account::{Account, HolderState},
+    agreement::{AgreedShop, Agreement, Movable},
+    codec,
+    command::*,
+    date::Month,
+    entry::Entry,
+    envelope::Envelope,
+    id::*,
+    intent::{RoamingCancelIntent, RoamingIntent},
+    key::OperationKey,
+    ledger::PaymentState,
+    lot::{Birth, Origin},
+    refusal::Refusal,
+    roaming::{AskState, Asked, DeclineReason},
+    settlement::{Flow, PeriodKey, PeriodStage},
+    signature::Domain,
+    terms::Method,
+    transfer::{Answer, Message, RefuseReason},
+};
+
+pub(super) const BEGIN: &str = "2026-11-24";
+
+impl Desk {
+    pub(super) fn ask_intent(
+        &mut self,
+        base: TownId,
+        holder: Handle,
+        points: u32,
+    ) -> RoamingIntent {
+        RoamingIntent {
+            town: self.town,
+            key: self.key(),
+            merchant: SHOP,
+            terminal: TILL,
+            base,
+            holder,
+            points: p(points),
+            total_yen: None,
+            at: self.time,
+            proof: word("proof"),
+        }
+    }
+
+    pub(super) fn send_ask(&mut self, intent: RoamingIntent) -> Result<Entry, Refusal> {
+        let signature = self.terminal_key.sign(Domain::Roaming, &codec::encode(&intent));
+        let key = OperationKey::Client(intent.key);
+        self.keyed(Some(key), Command::AskTown(SignedRoaming { intent, signature }, Nothing {}))
+    }
+
+    pub(super) fn cancel_ask(&mut self, payment: PaymentId) -> Result<Entry, Refusal> {
+        let intent = RoamingCancelIntent {
+            town: self.town,
+            key: self.key(),
+            merchant: SHOP,
+            terminal: TILL,
+            payment,
+            at: self.time,
+        };
+        let signature = self.terminal_key.sign(Domain::RoamingCancel, &codec::encode(&intent));
+        let key = OperationKey::Client(intent.key);
+        let signed = SignedRoamingCancel { intent, signature };
+        self.keyed(Some(key), Command::CancelAsk(signed, Nothing {}))
+    }
+
+    /// The node's word on a request; the message that goes out comes back.
+    pub(super) fn pay_request(
+        &mut self,
+        request: TransferId,
+        account: AccountId,
+        method: Option<Method>,
+    ) -> Result<Envelope, Refusal> {
+        let command =
+            Command::PayRequest(RequestNamed { request }, RequestProof { account, method });
+        self.submit(command).map(|entry| sent(&entry).unwrap())
+    }
+
+    /// Does what is due by itself; the messages that go out come back.
+    pub(super) fn due(&mut self) -> Vec<Envelope> {
+        let mut out = Vec::new();
+        loop {
+            let jobs = self.ledger.due_jobs();
+            if jobs.is_empty() {
+                return out;
+            }
+            for (kind, command) in jobs {
+                let key = OperationKey::Job { kind, date: self.ledger.day() };
+                out.extend(sent(&self.keyed(Some(key), command).unwrap()));
+            }
+        }
+    }
+}
+
+/// A payment under way: its request, and the message that asks.
+pub(super) struct Under {
+    pub(super) request: TransferId,
+    pub(super) payment: PaymentId,
+    pub(super) message: Envelope,
+}
+
+impl Pair {
+    pub(super) fn roaming(on: &str, change: impl Fn(&mut Agreement), points: u64) -> Self {
+        let mut pair = Self::new(on, change);
+        let resident = pair.at_a;
+        pair.a.converted(resident, points);
+        pair
+    }
+
+    pub(super) fn ask(&mut self, points: u32) -> Result<Under, Refusal> {
+        let (town, holder) = (self.a.town, self.to_a);
+        let intent = self.b.ask_intent(town, holder, points);
+        let payment = intent.key.payment();
+        let request = TransferId(payment.0);
+        let message = sent(&self.b.send_ask(intent)?).unwrap();
+        Ok(Under { request, payment, message })
+    }
+
+    /// The request arrives and is paid; the offer comes back.
+    pub(super) fn offered(&mut self, under: &Under) -> Envelope {
+        assert_eq!(self.a.receive(&under.message), Ok(None));
+        let account = self.at_a;
+        self.a.pay_request(under.request, account, Some(Method::Password)).unwrap()
+    }
+
+    /// A payment from end to end.
+    pub(super) fn roam(&mut self, points: u32) -> Under {
+        let under = self.ask(points).unwrap();
+        let offer = self.offered(&under);
+        let accept = self.b.receive(&offer).unwrap().unwrap();
+        assert_eq!(self.a.receive(&accept), Ok(None));
+        under
+    }
+
+    fn state_at_b(&self, under: &Under) -> AskState {
+        self.b.ledger.asking(&under.request).unwrap().state
+    }
+}
+
+fn declined(envelope: &Envelope) -> DeclineReason {
+    let Some(Message::Decline(body)) = Message::of(envelope) else { panic!("no decline") };
+    body.reason
+}
+
+fn answered(envelope: &Envelope) -> Answer {
+    let Some(Message::Answer(body)) = Message::of(envelope) else { panic!("no answer") };
+    body.answer
+}
+
+#[test]
+fn a_holder_pays_at_a_shop_of_another_town() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.ask(400).unwrap();
+    assert!(matches!(pair.state_at_b(&under), AskState::Waiting(_)));
+    assert_eq!(pair.b.book(Account::Merchant(SHOP)), 0, "nothing before the accept");
+    let offer = pair.offered(&under);
+    assert_eq!(pair.a.spendable(&pair.at_a), 600);
+    assert_eq!(pair.a.book(Account::Transit(pair.b.town)), 400);
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    assert_eq!(answered(&accept), Answer::Accept { date: day(BEGIN) });
+    assert!(matches!(pair.state_at_b(&under), AskState::Taken(_)));
+    assert_eq!(pair.b.book(Account::Merchant(SHOP)), 400);
+    assert_eq!(pair.b.book(Account::OwedBy(pair.a.town)), 400);
+    pair.a.receive(&accept).unwrap();
+    assert_eq!(pair.a.book(Account::OwedTo(pair.b.town)), 400);
+    assert_eq!(pair.a.ledger.holder(&pair.at_a).unwrap().spent_on(day(BEGIN)), p(400));
+    pair.sound();
+}
+
+#[test]
+fn the_base_town_declines_for_ever_and_says_why() {
+    let mut pair = Pair::roaming(BEGIN, |agreement| agreement.cap = p(1_500), 2_000);
+    let resident = pair.at_a;
+    let try_once = |pair: &mut Pair, points: u32, method: Option<Method>| {
+        let under = pair.ask(points).unwrap();
+        pair.a.receive(&under.message).unwrap();
+        let decline = pair.a.pay_request(under.request, resident, method).unwrap();
+        pair.b.receive(&decline).unwrap();
+        assert_eq!(
+            pair.a.pay_request(under.request, resident, Some(Method::Password)),
+            Err(Refusal::RequestClosed)
+        );
+        let AskState::Declined(_, reason) = pair.state_at_b(&under) else { panic!("declined") };
+        assert_eq!(reason, declined(&decline));
+        reason
+    };
+    let password = Some(Method::Password);
+    assert_eq!(try_once(&mut pair, 100, None), DeclineReason::NotProved);
+    // What the two towns may owe is told to the shop before it asks.
+    assert_eq!(pair.ask(1_501).err(), Some(Refusal::OverTownCap { left: p(1_500) }));
+    let frozen = |state| AccountStateChange { account: resident, state, actor: Actor::Holder };
+    pair.a.submit(Command::SetAccountState(Nothing {}, frozen(HolderState::Frozen))).unwrap();
+    assert_eq!(try_once(&mut pair, 100, password), DeclineReason::NotOpen);
+    pair.a.submit(Command::SetAccountState(Nothing {}, frozen(HolderState::Open))).unwrap();
+    pair.a.grant(resident, 300, "walk").unwrap();
+    pair.a.pay(resident, 1_200).unwrap();
+    // 300 administrative points were spent first: converted ones are left.
+    assert_eq!(try_once(&mut pair, 1_101, password), DeclineReason::ShortOfPoints);
+    pair.a.grant(resident, 300, "walk again").unwrap();
+    assert_eq!(try_once(&mut pair, 1_101, password), DeclineReason::NotMovable);
+    assert_eq!(pair.a.spendable(&resident), 1_400);
+    assert_eq!(pair.b.book(Account::Merchant(SHOP)), 0);
+    pair.sound();
+}
+
+#[test]
+fn a_request_for_nobody_or_of_another_age_is_declined_at_once() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let town = pair.a.town;
+    let intent = pair.b.ask_intent(town, Handle([9; 16]), 100);
+    let message = sent(&pair.b.send_ask(intent).unwrap()).unwrap();
+    let decline = pair.a.receive(&message).unwrap().unwrap();
+    assert_eq!(declined(&decline), DeclineReason::UnknownHolder);
+    let under = pair.ask(100).unwrap();
+    pair.a.on("2026-12-10");
+    let decline = pair.a.receive(&under.message).unwrap().unwrap();
+    assert_eq!(declined(&decline), DeclineReason::Unreadable);
+    assert_eq!(pair.a.spendable(&pair.at_a), 1_000);
+    pair.sound();
+}
+
+#[test]
+fn the_shops_cancel_is_the_refusal_of_a_late_offer() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.ask(400).unwrap();
+    let offer = pair.offered(&under);
+    let cancel = sent(&pair.b.cancel_ask(under.payment).unwrap()).unwrap();
+    assert_eq!(answered(&cancel), Answer::Refuse { reason: RefuseReason::Cancelled });
+    // The offer comes behind it: nothing is said anew.
+    assert_eq!(pair.b.receive(&offer), Ok(None));
+    assert_eq!(pair.b.book(Account::Merchant(SHOP)), 0);
+    pair.a.receive(&cancel).unwrap();
+    assert_eq!(pair.a.spendable(&pair.at_a), 1_000);
+    assert_eq!(pair.a.ledger.holder(&pair.at_a).unwrap().spent_on(day(BEGIN)), p(0));
+    assert_eq!(pair.b.cancel_ask(under.payment), Err(Refusal::RequestClosed));
+    pair.sound();
+}
+
+#[test]
+fn a_cancel_that_overtakes_its_request_leaves_a_tombstone() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.ask(400).unwrap();
+    let cancel = sent(&pair.b.cancel_ask(under.payment).unwrap()).unwrap();
+    assert_eq!(pair.a.receive(&cancel), Ok(None));
+    assert_eq!(pair.a.receive(&under.message), Ok(None));
+    assert_eq!(pair.a.ledger.unanswered().count(), 0);
+    let resident = pair.at_a;
+    let paid = pair.a.pay_request(under.request, resident, Some(Method::Password));
+    assert_eq!(paid, Err(Refusal::RequestClosed));
+    assert_eq!(pair.a.spendable(&resident), 1_000);
+    pair.sound();
+}
+
+#[test]
+fn a_cancel_before_the_ask_and_a_cancel_behind_the_accept() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let (town, holder) = (pair.a.town, pair.to_a);
+    let intent = pair.b.ask_intent(town, holder, 100);
+    assert_eq!(sent(&pair.b.cancel_ask(intent.key.payment()).unwrap()), None);
+    assert_eq!(pair.b.send_ask(intent), Err(Refusal::RequestClosed));
+    let under = pair.roam(100);
+    assert_eq!(pair.b.cancel_ask(under.payment), Err(Refusal::RequestTaken));
+    assert_eq!(pair.b.void(under.payment), Err(Refusal::RefundInstead));
+    pair.sound();
+}
+
+#[test]
+fn an_offer_that_no_shop_asked_for_is_refused_and_returned() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.ask(400).unwrap();
+    let offer = pair.offered(&under);
+    let mut stranger = Pair::new(BEGIN, |_| {}).b;
+    let refuse = stranger.receive(&offer).unwrap().unwrap();
+    assert_eq!(answered(&refuse), Answer::Refuse { reason: RefuseReason::NotAsked });
+    assert_eq!(stranger.book(Account::Merchant(SHOP)), 0);
+}
+
+#[test]
+fn a_refund_brings_the_same_lots_back_the_last_taken_first() {
+    let everything = |agreement: &mut Agreement| agreement.movable = Movable::Everything;
+    let mut pair = Pair::roaming(BEGIN, everything, 500);
+    let resident = pair.at_a;
+    pair.a.programme(|programme| {
+        programme.expiry = crate::programme::ExpiryRule::On(day("2026-12-31"))
+    });
+    pair.a.grant(resident, 300, "walk").unwrap();
+    let under = pair.roam(450);
+    let refund = sent(&pair.b.refund(under.payment, 200).unwrap()).unwrap();
+    assert_eq!(pair.b.book(Account::Merchant(SHOP)), 250);
+    assert_eq!(pair.b.book(Account::Transit(pair.a.town)), 200);
+    let accept = pair.a.receive(&refund).unwrap().unwrap();
+    assert_eq!(answered(&accept), Answer::Accept { date: day(BEGIN) });
+    assert_eq!(pair.a.spendable(&resident), 550);
+    // 150 converted and 50 administrative: what was taken last came back first.
+    let of = |origin: fn(&Origin) -> bool| -> u64 {
+        let lots = pair.lots_at_a();
+        lots.iter().filter(|lot| origin(&lot.terms.origin)).map(|lot| lot.points.get()).sum()
+    };
+    assert_eq!(of(|origin| matches!(origin, Origin::Here(Birth::Administrative(_)))), 50);
+    assert_eq!(of(|origin| matches!(origin, Origin::Here(Birth::Converted(_)))), 500);
+    pair.b.receive(&accept).unwrap();
+    assert_eq!(pair.b.book(Account::OwedTo(pair.a.town)), 200);
+    assert_eq!(pair.a.book(Account::OwedBy(pair.b.town)), 200);
+    assert_eq!(
+        pair.b.refund(under.payment, 251).err(),
+        Some(Refusal::OverRefunded { left: p(250) })
+    );
+    pair.sound();
+}
+
+#[test]
+fn a_refund_waits_for_an_accept_that_is_still_on_its_way() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.ask(400).unwrap();
+    let offer = pair.offered(&under);
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    let refund = sent(&pair.b.refund(under.payment, 400).unwrap()).unwrap();
+    let length = pair.a.journal.len();
+    assert_eq!(pair.a.receive(&refund), Err(Refusal::OriginalUnderWay));
+    assert_eq!(pair.a.journal.len(), length, "its number is not taken");
+    pair.a.receive(&accept).unwrap();
+    let taken = pair.a.receive(&refund).unwrap().unwrap();
+    pair.b.receive(&taken).unwrap();
+    assert_eq!(pair.a.spendable(&pair.at_a), 1_000);
+    assert_eq!(pair.b.book(Account::Merchant(SHOP)), 0);
+    pair.sound();
+}
+
+#[test]
+fn a_refund_needs_neither_cap_nor_agreement() {
+    let mut pair = Pair::roaming(BEGIN, |agreement| agreement.until = day("2026-11-30"), 1_000);
+    let under = pair.roam(400);
+    pair.on("2026-12-20");
+    assert_eq!(pair.ask(1).err(), Some(Refusal::NoAgreement));
+    let refund = sent(&pair.b.refund(under.payment, 400).unwrap()).unwrap();
+    let accept = pair.a.receive(&refund).unwrap().unwrap();
+    assert_eq!(answered(&accept), Answer::Accept { date: day("2026-12-20") });
+    pair.sound();
+}
+
+#[test]
+fn a_refund_that_the_base_town_does_not_know_gives_the_shop_its_points_again() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.roam(400);
+    // Another town of the same keys that never paid: as if its answer were a lie.
+    let mut other = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let refund = sent(&pair.b.refund(under.payment, 150).unwrap()).unwrap();
+    let refuse = other.a.receive(&refund).unwrap().unwrap();
+    assert_eq!(answered(&refuse), Answer::Refuse { reason: RefuseReason::UnknownOriginal });
+    let mut b = pair.b;
+    let Some(Message::Answer(body)) = Message::of(&refuse) else { panic!("no answer") };
+    let channel = other.a.ledger.channel(&b.town).unwrap();
+    assert!(channel.last_sent().0 > 0);
+    // The same answer at the place where town `a` is in truth.
+    let place = pair.a.ledger.channel(&b.town).unwrap();
+    let message = codec::encode(&Message::Answer(body));
+    let purpose = crate::envelope::Purpose::Money;
+    let answer = place.draft(pair.a.town, b.town, purpose, message).sign(&pair.a.channel_key);
+    b.receive(&answer).unwrap();
+    assert_eq!(b.book(Account::Merchant(SHOP)), 400);
+    let PaymentState::Roamed { refunded, .. } = b.ledger.payment(&under.payment).unwrap().state
+    else {
+        panic!("roamed")
+    };
+    assert_eq!(refunded, p(0));
+    b.replays();
+}
+
+#[test]
+fn points_of_a_goods_agreement_are_taken_at_its_shops_only() {
+    let goods = |agreement: &mut Agreement| {
+        agreement.shops =
+            Some(vec![AgreedShop { town: "141500".parse().unwrap(), merchant: OTHER_SHOP }]);
+    };
+    let mut pair = Pair::roaming(BEGIN, goods, 1_000);
+    assert_eq!(pair.ask(100).err(), Some(Refusal::ShopNotAgreed));
+    let (town, holder) = (pair.a.town, pair.to_a);
+    let mut intent = pair.b.ask_intent(town, holder, 100);
+    (intent.merchant, intent.terminal) = (OTHER_SHOP, OTHER_TILL);
+    let message = sent(&pair.b.send_ask(intent).unwrap()).unwrap();
+    assert_eq!(pair.a.receive(&message), Ok(None));
+    let (request, _) = pair.a.ledger.unanswered().next().unwrap();
+    let (request, resident) = (*request, pair.at_a);
+    let offer = pair.a.pay_request(request, resident, Some(Method::Password)).unwrap();
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    assert!(matches!(answered(&accept), Answer::Accept { .. }));
+    pair.sound();
+}
+
+fn move_house(pair: &mut Pair, transfer: u8) -> Result<Entry, Refusal> {
+    let shared = MoveShared { transfer: TransferId([transfer; 16]), town: pair.b.town };
+    let own = MovePrivate { account: pair.at_a, recipient: pair.to_b, actor: Actor::Holder };
+    pair.a.submit(Command::MoveHouse(shared, own))
+}
+
+#[test]
+fn a_whole_account_moves_house_with_every_origin() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 500);
+    let resident = pair.at_a;
+    pair.a.grant(resident, 300, "walk").unwrap();
+    let offer = sent(&move_house(&mut pair, 1).unwrap()).unwrap();
+    assert_eq!(pair.a.spendable(&resident), 0);
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    assert!(matches!(answered(&accept), Answer::Accept { .. }));
+    assert_eq!(pair.b.spendable(&pair.at_b), 800);
+    pair.a.receive(&accept).unwrap();
+    assert_eq!(pair.a.ledger.holder(&resident).unwrap().state, HolderState::Closed);
+    assert_eq!(pair.a.ledger.moved(&resident).unwrap().town, pair.b.town);
+    assert_eq!(move_house(&mut pair, 2), Err(Refusal::AccountClosed));
+    pair.sound();
+}
+
+#[test]
+fn a_move_that_the_new_town_refuses_brings_all_of_it_back() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 500);
+    let resident = pair.at_a;
+    pair.to_b = Handle([8; 16]);
+    let offer = sent(&move_house(&mut pair, 1).unwrap()).unwrap();
+    let refuse = pair.b.receive(&offer).unwrap().unwrap();
+    pair.a.receive(&refuse).unwrap();
+    assert_eq!(pair.a.spendable(&resident), 500);
+    assert_eq!(pair.a.ledger.holder(&resident).unwrap().state, HolderState::Open);
+    pair.sound();
+}
+
+#[test]
+fn what_comes_back_late_follows_a_holder_who_moved_and_gets_its_grace_there() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 500);
+    let resident = pair.at_a;
+    let paid = pair.a.pay(resident, 200).unwrap();
+    let offer = sent(&move_house(&mut pair, 1).unwrap()).unwrap();
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    pair.a.receive(&accept).unwrap();
+    pair.a.fact(Command::SetTerms(
+        crate::terms::TownTerms { refund_days: 200, ..*pair.a.ledger.terms() },
+        by_officer(),
+    ));
+    pair.on("2027-04-02");
+    pair.a.refund(paid, 200).unwrap();
+    let forward = pair.a.due().pop().unwrap();
+    assert_eq!(pair.a.book(Account::Unclaimed), 0);
+    let accept = pair.b.receive(&forward).unwrap().unwrap();
+    pair.a.receive(&accept).unwrap();
+    let late: Vec<_> = pair
+        .lots_at_b()
+        .into_iter()
+        .filter(|lot| lot.terms.grace == crate::lot::Grace::Used)
+        .collect();
+    assert_eq!(late.len(), 1);
+    assert_eq!(late[0].points, p(200));
+    assert_eq!(late[0].terms.expires, day("2027-04-16"));
+    assert_eq!(pair.a.due(), []);
+    pair.sound();
+}
+
+#[test]
+fn what_cannot_follow_is_unclaimed_and_does_not_start_again() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 500);
+    let resident = pair.at_a;
+    let paid = pair.a.pay(resident, 200).unwrap();
+    let offer = sent(&move_house(&mut pair, 1).unwrap()).unwrap();
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    pair.a.receive(&accept).unwrap();
+    let gone = AccountStateChange {
+        account: pair.at_b,
+        state: HolderState::Deceased,
+        actor: Actor::Officer(OFFICER),
+    };
+    pair.b.submit(Command::SetAccountState(Nothing {}, gone)).unwrap();
+    pair.a.refund(paid, 200).unwrap();
+    let forward = pair.a.due().pop().unwrap();
+    let refuse = pair.b.receive(&forward).unwrap().unwrap();
+    pair.a.receive(&refuse).unwrap();
+    assert_eq!(pair.a.book(Account::Unclaimed), 200);
+    assert_eq!(pair.a.due(), []);
+    pair.sound();
+}
+
+fn month(text: &str) -> Month {
+    day(text).month()
+}
+
+fn period(desk: &Desk, town: TownId, on: &str, flow: Flow) -> (u32, u64, PeriodStage) {
+    let key = PeriodKey { town, month: month(on), flow };
+    let period = desk.ledger.periods().find(|(known, _)| **known == key).unwrap().1;
+    (period.own.count, period.own.points.get(), period.stage.clone())
+}
+
+/// Both do what is due, and hear each other, until nothing is.
+fn settle(pair: &mut Pair) {
+    for _ in 0..4 {
+        for envelope in pair.b.due() {
+            pair.a.receive(&envelope).unwrap();
+        }
+        for envelope in pair.a.due() {
+            pair.b.receive(&envelope).unwrap();
+        }
+    }
+}
+
+#[test]
+fn equal_statements_close_a_month_and_the_yen_settles_it() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.roam(400);
+    pair.roam(100);
+    let refund = sent(&pair.b.refund(under.payment, 150).unwrap()).unwrap();
+    let accept = pair.a.receive(&refund).unwrap().unwrap();
+    pair.b.receive(&accept).unwrap();
+    settle(&mut pair);
+    let (a, b) = (pair.a.town, pair.b.town);
+    assert_eq!(period(&pair.b, a, BEGIN, Flow::Taken).2, PeriodStage::Open, "the month runs");
+    pair.on("2026-12-01");
+    settle(&mut pair);
+    assert_eq!(period(&pair.b, a, BEGIN, Flow::Taken), (2, 500, PeriodStage::Closed));
+    assert_eq!(period(&pair.a, b, BEGIN, Flow::Given), (2, 500, PeriodStage::Closed));
+    assert_eq!(period(&pair.a, b, BEGIN, Flow::Taken), (1, 150, PeriodStage::Closed));
+    assert_eq!(period(&pair.b, a, BEGIN, Flow::Given), (1, 150, PeriodStage::Closed));
+    for (desk, other) in [(&mut pair.a, b), (&mut pair.b, a)] {
+        let named = PeriodNamed { town: other, month: month(BEGIN) };
+        desk.submit(Command::RecordSettlement(named, by_officer())).unwrap();
+        assert_eq!(desk.book(Account::OwedTo(other)), 0);
+        assert_eq!(desk.book(Account::OwedBy(other)), 0);
+        let again = desk.submit(Command::RecordSettlement(named, by_officer()));
+        assert_eq!(again, Err(Refusal::PeriodNotClosed));
+    }
+    assert_eq!(pair.a.book(Account::Settled(b)), 350, "a paid 350 yen");
+    pair.sound();
+}
+
+#[test]
+fn a_statement_waits_for_what_it_counts_and_a_partition_delays_nothing_but_the_closing() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.ask(400).unwrap();
+    let offer = pair.offered(&under);
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    pair.on("2026-12-01");
+    let end = pair.b.due().pop().unwrap();
+    // The statement comes before the accept that it counts.
+    pair.a.receive(&end).unwrap();
+    assert_eq!(pair.a.due(), []);
+    pair.a.receive(&accept).unwrap();
+    let answer = pair.a.due().pop().unwrap();
+    pair.b.receive(&answer).unwrap();
+    let (a, b) = (pair.a.town, pair.b.town);
+    // Accepted in November, heard of in December: November's.
+    assert_eq!(period(&pair.a, b, BEGIN, Flow::Given), (1, 400, PeriodStage::Closed));
+    assert_eq!(period(&pair.b, a, BEGIN, Flow::Taken), (1, 400, PeriodStage::Closed));
+    pair.sound();
+}
+
+#[test]
+fn statements_that_differ_list_the_transfers_and_are_made_again() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    let under = pair.roam(400);
+    // Town b counts one that town a does not know.
+    pair.b
+        .ledger
+        .note_in_period((pair.a.town, Flow::Taken), day(BEGIN), TransferId([9; 16]), p(7))
+        .unwrap();
+    pair.on("2026-12-01");
+    settle(&mut pair);
+    let (a, b) = (pair.a.town, pair.b.town);
+    let (_, _, stage) = period(&pair.b, a, BEGIN, Flow::Taken);
+    let PeriodStage::Differs { theirs, listed } = stage else { panic!("{stage:?}") };
+    assert_eq!((theirs.count, theirs.points), (1, p(400)));
+    assert_eq!(listed.iter().map(|item| item.transfer).collect::<Vec<_>>(), [under.request]);
+    let (_, _, stage) = period(&pair.a, b, BEGIN, Flow::Given);
+    assert!(matches!(stage, PeriodStage::Differs { .. }));
+    let named = PeriodNamed { town: a, month: month(BEGIN) };
+    let paid = pair.b.submit(Command::RecordSettlement(named, by_officer()));
+    assert_eq!(paid, Err(Refusal::PeriodNotClosed));
+    // Town a finds that it gave it, and the statement is made again.
+    pair.a.ledger.note_in_period((b, Flow::Given), day(BEGIN), TransferId([9; 16]), p(7)).unwrap();
+    pair.b.submit(Command::RestatePeriod(named, by_officer())).unwrap();
+    settle(&mut pair);
+    assert_eq!(period(&pair.b, a, BEGIN, Flow::Taken), (2, 407, PeriodStage::Closed));
+}
+
+#[test]
+fn a_snapshot_has_requests_periods_and_what_is_due() {
+    let mut pair = Pair::roaming(BEGIN, |_| {}, 1_000);
+    pair.roam(100);
+    let under = pair.ask(50).unwrap();
+    pair.a.receive(&under.message).unwrap();
+    pair.on("2026-12-01");
+    for desk in [&mut pair.a, &mut pair.b] {
+        let read = crate::ledger::Ledger::from_snapshot(&desk.ledger.snapshot()).unwrap();
+        assert!(read == desk.ledger);
+        assert_eq!(read.due_jobs(), desk.ledger.due_jobs());
+        assert_eq!(read.unanswered().count(), desk.ledger.unanswered().count());
+    }
+    assert!(matches!(pair.a.ledger.unanswered().next(), Some((_, Asked::Waiting { .. }))));
+}
+
+/// A third town, with which everything between towns is done once, for the journal that is kept.
+pub(super) fn with_a_third_town(desk: &mut Desk, known: &Desk) {
+    let on = desk.ledger.day();
+    let mut third = Desk::new("242012", "2027-11-10");
+    third.until(on);
+    let part = directory(3, &[desk, known, &third]);
+    let signed = agreement(desk, &third, |_| {});
+    for town in [&mut *desk, &mut third] {
+        town.fact(Command::TakeDirectory(part.clone(), Nothing {}));
+        town.fact(Command::TakeAgreement(signed.clone(), by_officer()));
+    }
+    let (here, there) = (desk.resident(), third.resident());
+    let link = desk.link(here);
+    let mut statement = desk.statement(link, 2_000);
+    statement.catalogue = crate::catalogue::CatalogueVersion(2);
+    let conversion = desk.send_conversion(statement).unwrap();
+    desk.pick(here, conversion).unwrap();
+    third.converted(there, 1_000);
+    let (to_there, to_here) = (third.handle(there, desk.town), desk.handle(here, third.town));
+    let mut pair = Pair {
+        a: core::mem::replace(desk, Desk::bare("102016", "2027-11-10")),
+        b: third,
+        at_a: here,
+        at_b: there,
+        to_b: to_there,
+        to_a: to_here,
+    };
+    // A holder pays there, and a shop here asks of a holder from there, twice.
+    pair.roam(400);
+    let mut other_way = |points: u32, cancelled: bool| {
+        let intent = pair.a.ask_intent(pair.b.town, pair.to_b, points);
+        let payment = intent.key.payment();
+        let message = sent(&pair.a.send_ask(intent).unwrap()).unwrap();
+        if cancelled {
+            let cancel = sent(&pair.a.cancel_ask(payment).unwrap()).unwrap();
+            pair.b.receive(&cancel).unwrap();
+            pair.b.receive(&message).unwrap();
+            return;
+        }
+        pair.b.receive(&message).unwrap();
+        let request = TransferId(payment.0);
+        let account = pair.at_b;
+        let offer = pair.b.pay_request(request, account, Some(Method::Password)).unwrap();
+        let accept = pair.a.receive(&offer).unwrap().unwrap();
+        pair.b.receive(&accept).unwrap();
+    };
+    other_way(100, false);
+    other_way(50, true);
+    let paid = pair.a.pay(here, 200).unwrap();
+    let offer = sent(&move_house(&mut pair, 51).unwrap()).unwrap();
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    pair.a.receive(&accept).unwrap();
+    pair.a.refund(paid, 200).unwrap();
+    for forward in pair.a.due() {
+        let accept = pair.b.receive(&forward).unwrap().unwrap();
+        pair.a.receive(&accept).unwrap();
+    }
+    let month = on.month();
+    pair.on("2027-12-01");
+    let ended = pair.a.due();
+    let named = PeriodNamed { town: pair.b.town, month };
+    pair.a.submit(Command::RestatePeriod(named, by_officer())).unwrap();
+    for message in ended.into_iter().chain(pair.a.due()) {
+        pair.b.receive(&message).unwrap();
+    }
+    settle(&mut pair);
+    pair.a.submit(Command::RecordSettlement(named, by_officer())).unwrap();
+    *desk = pair.a;
+}
