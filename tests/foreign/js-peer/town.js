@@ -68,7 +68,7 @@ export class Town {
   offerOf(recipient, points) {
     const transfer = randomBytes(16)
     const terms = [[0, [[0, [1]]]], 1, 1, today(), today() + 365, 0]
-    const body = writeOffer({ transfer, recipient, lots: [[terms, points]], agreement: this.agreement, left: today() })
+    const body = writeOffer({ transfer, handle: recipient, lots: [[terms, points]], agreement: this.agreement, left: today() })
     const entry = {
       kind: OFFER,
       shared: encode([transfer, this.peer.party, points]),
@@ -162,7 +162,7 @@ export class Town {
     }
     const transfer = message.transfer.toString('hex')
     if (message.kind === 'offer') {
-      const handle = message.recipient.toString('hex')
+      const handle = message.handle?.toString('hex')
       const held = this.handles.get(handle)
       const known = held !== undefined && message.agreement === this.agreement
       if (known) this.handles.set(handle, held + message.points)

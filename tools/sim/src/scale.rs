@@ -16,7 +16,7 @@ use jichi_node::{
 use jichi_protocol::directory::MEMBERS_MAX;
 
 use crate::chance::Chance;
-use bytes::Sizes;
+use bytes::{Kind, Sizes};
 use country::{Channel, Country, Town};
 use report::Report;
 
@@ -56,12 +56,6 @@ pub(crate) struct Assumed {
     /// Witnesses of each town.
     #[arg(long, default_value_t = 3)]
     pub(crate) witnesses: u64,
-    /// Messages about settlement of a pair of towns and month: an end and an answer each way.
-    #[arg(long, default_value_t = 4)]
-    pub(crate) settlement_messages: u64,
-    /// Bytes of such a message's body.
-    #[arg(long, default_value_t = 120)]
-    pub(crate) settlement_bytes: usize,
     /// Bytes beside a request with its reply: names, frames, Noise, Yamux, TCP and IP.
     #[arg(long, default_value_t = 420)]
     pub(crate) overhead: u64,
@@ -156,9 +150,9 @@ pub(crate) fn modelled(assumed: &Assumed) -> Option<Report> {
     Some(Report { assumed: assumed.clone(), loads, sizes, spread })
 }
 
-/// A part in a hundred, rounded up.
+/// A part in a hundred, rounded to the nearest.
 const fn percent_of(whole: u64, percent: u64) -> u64 {
-    (whole * percent).div_ceil(100)
+    (whole * percent + 50) / 100
 }
 
 fn loads(
@@ -199,28 +193,30 @@ fn first(town: &Town, assumed: &Assumed) -> Load {
     Load { people: town.people, entries: accounts * assumed.entries_an_account, ..Load::default() }
 }
 
-/// An offer and its answer for each transfer; a withdraw and nothing more for a withdrawn one,
-/// whose answer is Refuse instead of Accept.
+/// An offer and its answer for each transfer, and a withdraw for some: their answer is Refuse
+/// instead of Accept. For a month in which anything was taken a statement and its answer.
 fn of_channel(loads: &mut [Load], channel: &Channel, sizes: &Sizes, assumed: &Assumed) {
     let ends = [(channel.low, channel.high, channel.up), (channel.high, channel.low, channel.down)];
     for (from, to, transfers) in ends {
         let withdrawn = percent_of(transfers, assumed.withdrawn_percent);
-        for (sender, kind, count) in [
-            (from, bytes::Kind::Offer, transfers),
-            (from, bytes::Kind::Withdraw, withdrawn),
-            (to, bytes::Kind::Answer, transfers),
-            (from, bytes::Kind::Settlement, assumed.settlement_messages / 2),
+        let stated = u64::from(transfers > withdrawn);
+        for (sender, receiver, kind, count) in [
+            (from, to, Kind::Offer, transfers),
+            (from, to, Kind::Withdraw, withdrawn),
+            (to, from, Kind::Answer, transfers),
+            (to, from, Kind::PeriodEnd, stated),
+            (from, to, Kind::PeriodAnswer, stated),
         ] {
             let sent = count + percent_of(count, assumed.twice_percent);
             let load = &mut loads[sender];
             load.envelopes += sent;
             load.entries += count;
             load.bytes += sent * (sizes.delivery(kind, load.entries) + assumed.overhead);
-            if kind == bytes::Kind::Settlement {
+            if matches!(kind, Kind::PeriodEnd | Kind::PeriodAnswer) {
                 load.settlement += sent;
             }
             // Who receives a message asks at most once for a proof about its checkpoint.
-            let receiver = &mut loads[if sender == from { to } else { from }];
+            let receiver = &mut loads[receiver];
             receiver.proofs += count;
             receiver.bytes += count * (sizes.proof(receiver.entries) + assumed.overhead);
         }

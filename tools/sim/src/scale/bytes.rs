@@ -38,8 +38,9 @@ use jichi_protocol::{
     lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin as LotOrigin, Paid},
     points::Points,
     posting::Postings,
+    settlement::{PeriodAnswer, PeriodStatement, Tally},
     signature::SigningKey,
-    transfer::{Answer, AnswerBody, Message, OfferBody, WithdrawBody},
+    transfer::{Answer, AnswerBody, Message, OfferBody, Recipient, WithdrawBody},
 };
 
 use super::{Assumed, country::Country};
@@ -59,7 +60,9 @@ pub(super) enum Kind {
     Offer,
     Answer,
     Withdraw,
-    Settlement,
+    /// What was taken of the other town in a month.
+    PeriodEnd,
+    PeriodAnswer,
 }
 
 /// Bytes, each of a request with its reply.
@@ -83,9 +86,9 @@ pub(crate) struct Sizes {
     pub(crate) parts: u64,
     /// Their shared parts.
     pub(crate) part_bytes: u64,
-    /// The envelopes alone: offer, answer, withdraw, settlement.
-    pub(crate) envelopes: [u64; 4],
-    deliveries: [Vec<u64>; 4],
+    /// The envelopes alone: offer, answer, withdraw, statement of a month, its answer.
+    pub(crate) envelopes: [u64; 5],
+    deliveries: [Vec<u64>; 5],
     submissions: Vec<u64>,
     proofs: Vec<u64>,
 }
@@ -127,7 +130,7 @@ impl Sizes {
             .collect();
         // The statement first, then as many messages as the change needs.
         let bring_messages = 1 + change.div_ceil(per_message);
-        let sent = [Kind::Offer, Kind::Answer, Kind::Withdraw, Kind::Settlement]
+        let sent = [Kind::Offer, Kind::Answer, Kind::Withdraw, Kind::PeriodEnd, Kind::PeriodAnswer]
             .map(|kind| Sent::of(kind, assumed));
         let by_hashes = |of: &dyn Fn(usize) -> u64| (0..=HASHES_MAX).map(of).collect::<Vec<_>>();
         Self {
@@ -153,7 +156,8 @@ impl Sizes {
             Kind::Offer => 0,
             Kind::Answer => 1,
             Kind::Withdraw => 2,
-            Kind::Settlement => 3,
+            Kind::PeriodEnd => 3,
+            Kind::PeriodAnswer => 4,
         };
         self.deliveries[kind][hashes(entries)]
     }
@@ -268,7 +272,7 @@ impl Sent {
             Kind::Withdraw => {
                 (client, Command::Withdraw(WithdrawShared { transfer }, ByActor { actor }))
             }
-            Kind::Answer | Kind::Settlement => (
+            Kind::Answer | Kind::PeriodEnd | Kind::PeriodAnswer => (
                 OperationKey::Channel {
                     peer: here,
                     generation: Generation(1),
@@ -312,10 +316,12 @@ fn body(kind: Kind, assumed: &Assumed) -> Vec<u8> {
         grace: Grace::May,
     };
     let lot = Lot { terms, points: Points::from_u32(750) };
+    let taken = Tally { count: 1_000, points: Points::from_u32(1_500_000) };
+    let stated = PeriodStatement { month: date("2026-07-01").month(), taken };
     match kind {
         Kind::Offer => codec::encode(&Message::Offer(OfferBody {
             transfer,
-            recipient: Handle([6; 16]),
+            recipient: Recipient::Account(Handle([6; 16])),
             lots: vec![lot; assumed.lots],
             agreement: 1,
             left: date("2026-07-01"),
@@ -329,7 +335,12 @@ fn body(kind: Kind, assumed: &Assumed) -> Vec<u8> {
             transfer,
             offer: ChannelNumber(70_000),
         })),
-        Kind::Settlement => vec![0; assumed.settlement_bytes],
+        Kind::PeriodEnd => codec::encode(&Message::PeriodEnd(stated)),
+        Kind::PeriodAnswer => codec::encode(&Message::PeriodAnswer(PeriodAnswer {
+            stated,
+            given: stated.taken,
+            listed: Vec::new(),
+        })),
     }
 }
 

@@ -65,8 +65,6 @@ impl Report {
             ("agreements", assumed.agreements),
             ("twice-percent", assumed.twice_percent),
             ("witnesses", assumed.witnesses),
-            ("settlement-messages", assumed.settlement_messages),
-            ("settlement-bytes", length(assumed.settlement_bytes)),
             ("overhead", assumed.overhead),
             ("reply-ms", assumed.reply_ms),
             ("dark-percent", assumed.dark_percent),
@@ -129,10 +127,10 @@ impl Report {
             sizes.parts,
             grouped(sizes.part_bytes)
         ));
-        let [offer, answer, withdraw, settlement] = sizes.envelopes.map(grouped);
+        let [offer, answer, withdraw, stated, agreed] = sizes.envelopes.map(grouped);
         lines.push(format!(
-            "envelopes: offer {offer}, accept {answer}, withdraw {withdraw}, settlement {settlement} \
-             bytes"
+            "envelopes: offer {offer}, accept {answer}, withdraw {withdraw}, a month's statement \
+             {stated}, its answer {agreed} bytes"
         ));
         lines.push(format!(
             "a round of questions: {} others in {}",
@@ -177,7 +175,7 @@ impl Report {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), json!(value)))
             .collect();
-        let [offer, answer, withdraw, settlement] = sizes.envelopes;
+        let [offer, answer, withdraw, stated, agreed] = sizes.envelopes;
         let value = json!({
             "assumed": assumed,
             "nodes": {"smallest": ordered.first().map(of), "middle": ordered.get(ordered.len() / 2).map(of),
@@ -189,7 +187,7 @@ impl Report {
                 "whole_requests": sizes.whole_messages, "entries": sizes.parts,
                 "entry_bytes": sizes.part_bytes},
             "envelopes": {"offer": offer, "accept": answer, "withdraw": withdraw,
-                "settlement": settlement},
+                "period_end": stated, "period_answer": agreed},
             "spread": {"asked": spread.asked, "round_ms": spread.round_ms,
                 "reached": spread.reached, "half_ms": spread.half_ms,
                 "most_ms": spread.most_ms, "all_ms": spread.all_ms,
