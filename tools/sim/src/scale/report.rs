@@ -75,7 +75,6 @@ impl Report {
 
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let Self { sizes, spread, .. } = self;
         let ordered = self.by_people();
         let place = |part: usize| ordered[(ordered.len() - 1) * part / 2];
         let (small, middle, large) = (place(0), place(1), place(2));
@@ -98,6 +97,13 @@ impl Report {
             ));
         }
         lines.push(String::new());
+        self.notes(&mut lines);
+        lines.join("\n")
+    }
+
+    /// What stands below the table.
+    fn notes(&self, lines: &mut Vec<String>) {
+        let Self { sizes, spread, .. } = self;
         lines.push(format!(
             "connections: the node holds at most {CONNECTIONS_PER_PEER_MAX} with one peer and {} in \
              all, and closes one that was not used for {} s",
@@ -149,7 +155,6 @@ impl Report {
             "  a node that is cut off goes on with the version it has, for {} days at most",
             VALID_MS_MAX / 86_400_000
         ));
-        lines.join("\n")
     }
 
     /// For programs.
