@@ -5,17 +5,14 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, Uri, header};
-use hyper_util::rt::TokioIo;
+use hyper::{Uri, header::HeaderName};
 use jichi_protocol::{
     command::Actor,
     id::{ChargeId, SchemeId},
     label::Label,
 };
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::task::JoinSet;
 
 use crate::{
     api::{
@@ -23,6 +20,7 @@ use crate::{
         charge::{CardResult, OpenCharge, answer_charge, open_charges},
     },
     config::CardSystemConfig,
+    http_client::{NoResponse, post_json},
     town::Town,
 };
 
@@ -122,32 +120,10 @@ async fn settle(
 }
 
 async fn post(url: &Uri, charge: ChargeId, body: Vec<u8>) -> Result<AnswerBody, NoAnswer> {
-    let authority = url.authority().ok_or(NoAnswer::Unreachable)?;
-    let address = (authority.host(), authority.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await.map_err(|_| NoAnswer::Unreachable)?;
-    let shaken =
-        hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
-    let (mut sender, connection) = shaken.map_err(|_| NoAnswer::Unreachable)?;
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::post(path)
-        .header(header::HOST, authority.as_str())
-        .header(header::CONTENT_TYPE, "application/json")
-        .header("idempotency-key", charge.to_string())
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|_| NoAnswer::Unreachable)?;
-    let asked = async {
-        let response = sender.send_request(request).await.map_err(|_| NoAnswer::Unreachable)?;
-        if !response.status().is_success() {
-            return Err(NoAnswer::Unreadable);
-        }
-        let body = Limited::new(Body::new(response.into_body()), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|_| NoAnswer::Unreadable)?.to_bytes();
-        serde_json::from_slice(&body).map_err(|_| NoAnswer::Unreadable)
-    };
-    tokio::pin!(asked);
-    tokio::select! {
-        answer = &mut asked => answer,
-        // The connection ends before the answer does only if it breaks.
-        _ = connection => asked.await,
-    }
+    let headers = [(HeaderName::from_static("idempotency-key"), charge.to_string())];
+    let said = post_json(url, &headers, body, ANSWER_BYTES_MAX).await.map_err(|no| match no {
+        NoResponse::Unreachable => NoAnswer::Unreachable,
+        NoResponse::Status(_) | NoResponse::TooLarge => NoAnswer::Unreadable,
+    })?;
+    serde_json::from_slice(&said).map_err(|_| NoAnswer::Unreadable)
 }

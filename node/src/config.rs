@@ -9,7 +9,7 @@ use std::{
 use jichi_protocol::{directory::DirectoryRoot, id::TownId, signature::PublicKey};
 use serde::Deserialize;
 
-use crate::print::FONT_DEFAULT;
+use crate::{library::sip2::Encoding, print::FONT_DEFAULT};
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -46,6 +46,11 @@ pub struct Config {
     /// The streets' card systems that are told by their API.
     #[serde(default)]
     pub card_systems: Vec<CardSystemConfig>,
+    /// The town's own library's system; none if its library takes no linked cards.
+    pub library: Option<LibraryConfig>,
+    /// A file of the bodies whose libraries take linked cards, relative to this one; the 32 that
+    /// come with the project if none is named.
+    pub institutions: Option<PathBuf>,
     /// The companies that a coordinator routes for.
     #[serde(default)]
     pub companies: Vec<CompanyConfig>,
@@ -132,6 +137,38 @@ pub struct CardSystemConfig {
     /// Where charges are posted, such as `http://127.0.0.1:8301/charges`: on this machine, or
     /// through a proxy on it that speaks TLS to the card system.
     pub url: String,
+}
+
+/// A library's system, which is asked whether a card is good.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum LibraryConfig {
+    /// Over SIP2. It is clear text: on this machine, or through a tunnel that ends on it.
+    Sip2 {
+        /// The host.
+        host: String,
+        /// The port; 6001 at Koha.
+        port: u16,
+        /// The terminal's name there.
+        user: String,
+        /// A file with its password, relative to this one.
+        password_file: PathBuf,
+        /// Where the terminal stands.
+        location: String,
+        /// The library, as its system names it.
+        institution: String,
+        /// `utf8` or `cp932`.
+        #[serde(default)]
+        encoding: Encoding,
+    },
+    /// Over HTTP, where it speaks no SIP2.
+    Gateway {
+        /// Where questions are posted, such as `http://127.0.0.1:8401/cards`: on this machine, or
+        /// through a proxy on it that speaks TLS to the library.
+        url: String,
+        /// A file with the token that it knows this node by, relative to this one.
+        token_file: PathBuf,
+    },
 }
 
 /// A company that a coordinator routes for.

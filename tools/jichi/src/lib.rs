@@ -10,6 +10,7 @@ pub mod client;
 pub mod command;
 mod demo;
 pub mod directory;
+pub mod library_system;
 mod out;
 pub mod publish;
 mod restore;
