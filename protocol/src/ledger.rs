@@ -65,6 +65,7 @@ mod settlement;
 
 // Restore.
 mod restore;
+mod admitted;
 mod standing;
 mod taken_back;
 
