@@ -111,7 +111,12 @@ pub async fn start(
         key: Arc::new(SigningKey::from_seed(&keys.channel)),
         shelf: shelf.clone(),
         witness: None,
-        inbox: Inbox { engine: engine.clone(), notes: None, doubts: doubts.clone() },
+        inbox: Inbox {
+            engine: engine.clone(),
+            cards: town.library().cards().clone(),
+            notes: None,
+            doubts: doubts.clone(),
+        },
     };
     match NodeKeys::witness(settings)? {
         Some(key) => {
@@ -142,7 +147,7 @@ pub async fn start(
     tasks.spawn(asking.go_on(unheard, doubted, stop.clone()));
     shelf.take_held(&taker).await;
     tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
-    tasks.spawn(courier::run(engine.clone(), handle.clone()));
+    tasks.spawn(courier::run(engine.clone(), handle.clone(), town.library().cards().clone()));
     tasks.spawn(recovery::run(engine.clone(), handle.clone(), inbox, stop.clone()));
     let (cosign, cosigned) = watch::channel(None);
     let submitter = Submitter {
