@@ -1,5 +1,7 @@
-//! Library cards (図書館利用者カード): holders link and unlink them, the desk does it for who comes
-//! there, and the library's counter asks about the card of who stands before it.
+//! Library cards (図書館利用者カード): holders link and unlink them, and the desk does it for who
+//! comes there.
+
+mod counter;
 
 use std::time::Duration;
 
@@ -11,12 +13,12 @@ use axum::{
 use jichi_protocol::{
     command::{Actor, Command, LibraryLinking, LibraryUnlinking, Nothing},
     entry::Submission,
-    id::{AccountId, Handle, LibraryLinkId, TerminalId, TownId},
+    id::{AccountId, Handle, LibraryLinkId, TownId},
     key::{ClientKey, OperationKey},
     ledger::Ledger,
     library::{
-        CardSalt, CardStage, Enclosure, EndReason, HolderLink, HolderStage, LibraryCardNumber,
-        LibrarySide, LinkRefusal,
+        CardSalt, Enclosure, EndReason, HolderLink, HolderStage, LibraryCardNumber, LibrarySide,
+        LinkRefusal,
     },
     refusal::Refusal,
 };
@@ -35,19 +37,12 @@ use super::{
 use crate::{
     clock,
     engine::Committed,
-    library::{
-        cards::Place,
-        client::Question,
-        institution::InstitutionKind,
-        sip2::{Block, CardState, Patron},
-    },
+    library::{cards::Place, institution::InstitutionKind},
     look_up::Looked,
     staff::Role,
-    town::{Town, proof_hash},
+    town::Town,
 };
 
-/// How long the counter waits for the library's system: staff see the result within a second.
-const COUNTER_TIME_MAX: Duration = Duration::from_millis(900);
 /// How long the answer to a link waits for the library's word; behind it the link is asked, and
 /// its state can be looked at.
 const LINK_WAITS: Duration = Duration::from_secs(3);
@@ -71,7 +66,7 @@ pub fn staff_routes() -> Router<Town> {
 
 /// The counter's route, on the terminals' listener.
 pub fn terminal_routes() -> Router<Town> {
-    Router::new().route("/v1/library/counter", post(counter))
+    Router::new().route("/v1/library/counter", post(counter::ask))
 }
 
 #[derive(Serialize)]
@@ -397,7 +392,8 @@ async fn link_at_desk(
     StrictJson(body): StrictJson<DeskLinkBody>,
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let number = one_of(&officer, &[Role::Desk])?;
-    let account = account_of(&town, body.account, body.mykey_id)?.ok_or_else(|| invalid("account"))?;
+    let account =
+        account_of(&town, body.account, body.mykey_id)?.ok_or_else(|| invalid("account"))?;
     let wanted = Wanted::read(&body.institution, &body.number, body.consent)?;
     let why = WhyBody { reason: body.reason, ticket: body.ticket };
     note(&town, (number, account), Looked::LibraryCard, &why).await?;
@@ -422,127 +418,10 @@ async fn unlink_at_desk(
     StrictJson(body): StrictJson<DeskEndBody>,
 ) -> Result<Done<answer::Nothing>, NoEntry> {
     let number = one_of(&officer, &[Role::Desk])?;
-    let account = account_of(&town, body.account, body.mykey_id)?.ok_or_else(|| invalid("account"))?;
+    let account =
+        account_of(&town, body.account, body.mykey_id)?.ok_or_else(|| invalid("account"))?;
     let why = WhyBody { reason: body.reason, ticket: body.ticket };
     note(&town, (number, account), Looked::LibraryCard, &why).await?;
     let committed = unlinked(&town, (account, Actor::Officer(number)), &link, key).await?;
     Ok(Done::over(&committed, answer::Nothing {}))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CounterBody {
-    terminal: u32,
-    /// The token of `POST /v1/proofs`, for a holder of this town.
-    proof: Option<String>,
-    /// For a holder of another base town: that town, and the code that it gave for this library.
-    town: Option<String>,
-    counter_code: Option<String>,
-}
-
-/// What the counter is told of the card. Nothing of it is written down.
-#[derive(Serialize)]
-struct CounterAnswer {
-    card_number: String,
-    card: &'static str,
-    name: Option<String>,
-    message: Option<String>,
-    blocks: Vec<&'static str>,
-}
-
-async fn counter(
-    State(town): State<Town>,
-    StrictJson(body): StrictJson<CounterBody>,
-) -> Result<Json<CounterAnswer>, NoEntry> {
-    let terminal = TerminalId(body.terminal);
-    let known = answer::read(town.engine(), |ledger| ledger.terminal(&terminal).is_some()).await?;
-    if !known {
-        return Err(Refusal::UnknownTerminal.into());
-    }
-    let system = town.library().system().ok_or(LibraryProblem::NoLibraryHere)?;
-    let place = match (body.proof, body.town, body.counter_code) {
-        (Some(proof), None, None) => {
-            let proof = town.proof(&proof_hash(&proof), clock::monotonic());
-            let proof = proof.filter(|proof| proof.terminal == terminal);
-            let proof = proof.ok_or(EdgeProblem::Unauthenticated)?;
-            own_place(&town, proof.account).await?
-        }
-        (None, Some(base), Some(code)) => {
-            let base: TownId = base.parse().map_err(|_| invalid("town"))?;
-            let handle: Handle = code.parse().map_err(|_| invalid("counter_code"))?;
-            place_of_handle(&town, base, handle).await?
-        }
-        _ => return Err(EdgeProblem::MissingField.into()),
-    };
-    let place = place.ok_or(LibraryProblem::NoCardLinked)?;
-    let card = town.library().cards().find(&place).ok_or(LibraryProblem::NoCardLinked)?;
-    let asked = system.ask(Question::Status, card.number.text(), COUNTER_TIME_MAX).await;
-    let patron = asked.map_err(LibraryProblem::from)?;
-    Ok(Json(CounterAnswer::of(patron)))
-}
-
-/// The linked card of this town's own library that a holder of this town has.
-async fn own_place(town: &Town, account: AccountId) -> Result<Option<Place>, NoEntry> {
-    let me = town.id();
-    answer::read(town.engine(), |ledger| {
-        let mut links = ledger.library_links_of(&account);
-        let own = links.find(|(_, link)| {
-            link.institution == me && matches!(link.stage, HolderStage::Linked(_))
-        });
-        own.map(|(link, _)| Place { side: LibrarySide::Institution, town: me, link })
-    })
-    .await
-}
-
-/// The linked card that another base town calls so.
-async fn place_of_handle(
-    town: &Town,
-    base: TownId,
-    handle: Handle,
-) -> Result<Option<Place>, NoEntry> {
-    answer::read(town.engine(), |ledger| {
-        let card = ledger.card_by_handle(base, handle);
-        let linked = card.filter(|card| matches!(card.stage, CardStage::Linked(_)));
-        linked.map(|card| Place {
-            side: LibrarySide::Institution,
-            town: card.town,
-            link: card.link,
-        })
-    })
-    .await
-}
-
-impl CounterAnswer {
-    fn of(patron: Patron) -> Self {
-        Self {
-            card_number: patron.number,
-            card: match patron.card {
-                CardState::Valid => "valid",
-                CardState::NotValid => "not_valid",
-                CardState::Unknown => "unknown",
-            },
-            name: patron.name,
-            message: patron.screen,
-            blocks: patron.blocks.into_iter().map(block).collect(),
-        }
-    }
-}
-
-const fn block(block: Block) -> &'static str {
-    match block {
-        Block::Borrowing => "borrowing",
-        Block::Renewing => "renewing",
-        Block::Recalling => "recalling",
-        Block::Reserving => "reserving",
-        Block::CardLost => "card_lost",
-        Block::TooManyLoans => "too_many_loans",
-        Block::TooManyOverdue => "too_many_overdue",
-        Block::TooManyRenewals => "too_many_renewals",
-        Block::TooManyClaims => "too_many_claims",
-        Block::TooManyLost => "too_many_lost",
-        Block::TooManyFines => "too_many_fines",
-        Block::TooManyFees => "too_many_fees",
-        Block::RecallOverdue => "recall_overdue",
-        Block::TooManyBills => "too_many_bills",
-    }
 }
