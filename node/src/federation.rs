@@ -34,7 +34,7 @@ use crate::{
     },
 };
 
-pub use directory::DirectoryError;
+pub use directory::{DirectoryError, SYNC_EVERY, SYNC_PEERS_MAX};
 use inbound::Inbox;
 use standing::Asking;
 

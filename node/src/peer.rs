@@ -21,6 +21,7 @@ use tokio::{
 
 pub use codec::MESSAGE_BYTES_MAX;
 pub use peers::{Peer, Peers};
+pub use swarm::{CONNECTIONS_ALL_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKE_TIME_MAX, IDLE_MAX};
 
 use crate::keyfile::Seed;
 

@@ -206,8 +206,8 @@ def check_messages(vectors):
             [[terms, points]] = body[2]
             said = [terms[0], points, body[1], body[3], body[4]]
             holds(number == 0 and len(terms) == 6, "an offer's form")
-            holds(said == [vector["origin"], vector["points"], bytes([3] * 16), 1, vector["left"]],
-                  "an offer")
+            account = [0, [bytes([3] * 16)]]
+            holds(said == [vector["origin"], vector["points"], account, 1, vector["left"]], "an offer")
             holds(terms[1:] == [0, 1, 20605, 21274, 0], "an offer's terms")
         else:
             holds(number == 1 and body[1].hex() == vector["offer"], "an answer's offer")

@@ -30,8 +30,12 @@ use crate::{
     peer::{PeerHandle, Protocol, RequestError},
 };
 
-/// How often each peer is asked for the version that it holds.
-const SYNC_EVERY: Duration = Duration::from_secs(3);
+/// How often peers are asked for the version that they hold.
+pub const SYNC_EVERY: Duration = Duration::from_secs(3);
+/// Peers that are asked each time. Of more of them so many are drawn, each time anew: a version
+/// still gets around in some rounds, and a node's questions and connections do not grow with the
+/// federation (`jichi-sim scale`).
+pub const SYNC_PEERS_MAX: usize = 4;
 /// Members that one entry takes: 24 of the largest stay below the size of an entry.
 const PART_MEMBERS_MAX: usize = 24;
 
@@ -248,7 +252,7 @@ impl Taker {
     }
 }
 
-/// Asks every peer now and then, until the node stops.
+/// Asks peers now and then, until the node stops.
 pub(super) async fn keep_in_sync(
     shelf: Shelf,
     peer: PeerHandle,
@@ -257,9 +261,9 @@ pub(super) async fn keep_in_sync(
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
-        let parties: Vec<Party> =
-            shelf.0.members.borrow().members().iter().map(|member| member.who).collect();
-        for party in parties.into_iter().filter(|party| *party != me) {
+        let members = Arc::clone(&shelf.0.members.borrow());
+        let others = members.members().iter().map(|member| member.who).filter(|who| *who != me);
+        for party in drawn(others.collect(), || getrandom::u64().unwrap_or_default()) {
             if let Err(error) = shelf.sync_with(&peer, party, &taker).await {
                 match &error {
                     NotSynced::Request(_) => tracing::debug!(%party, %error, "not asked"),
@@ -279,5 +283,45 @@ pub(super) async fn keep_in_sync(
         if tokio::time::timeout(SYNC_EVERY, stopping).await.is_ok() {
             return;
         }
+    }
+}
+
+/// At most [`SYNC_PEERS_MAX`] of them, by lot.
+fn drawn<T>(mut all: Vec<T>, mut random: impl FnMut() -> u64) -> Vec<T> {
+    let count = all.len();
+    if count <= SYNC_PEERS_MAX {
+        return all;
+    }
+    for place in 0..SYNC_PEERS_MAX {
+        let left = u64::try_from(count.saturating_sub(place)).unwrap_or(u64::MAX);
+        let step = random().checked_rem(left).and_then(|step| usize::try_from(step).ok());
+        all.swap(place, place.saturating_add(step.unwrap_or(0)));
+    }
+    all.truncate(SYNC_PEERS_MAX);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn few_peers_are_all_asked_and_of_many_each_has_its_turn() {
+        let few: Vec<usize> = (0..SYNC_PEERS_MAX).collect();
+        assert_eq!(drawn(few.clone(), || panic!("nothing to draw")), few);
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state >> 16
+        };
+        let mut asked = BTreeSet::new();
+        for _ in 0..8_000 {
+            let some = drawn((0..1_741).collect(), &mut random);
+            assert_eq!(some.iter().collect::<BTreeSet<_>>().len(), SYNC_PEERS_MAX);
+            asked.extend(some);
+        }
+        assert_eq!(asked.len(), 1_741);
     }
 }

@@ -18,16 +18,16 @@ use super::{Mode, PeerError, Protocol, REQUEST_TIME_MAX, codec::Framed, line::IN
 /// Streams that libp2p carries on one connection for one protocol, of both directions.
 const STREAMS_MAX: usize = 4 * IN_FLIGHT_MAX;
 /// Connections with one peer: both may dial at once.
-const CONNECTIONS_PER_PEER_MAX: u32 = 2;
+pub const CONNECTIONS_PER_PEER_MAX: u32 = 2;
 /// Connections in all: two to every member of the largest directory, and some.
-const CONNECTIONS_ALL_MAX: u32 = 4_200;
+pub const CONNECTIONS_ALL_MAX: u32 = 4_200;
 /// Connections whose other side has not proved its key yet. More are closed at once.
 pub(super) const UNPROVED_MAX: u32 = 128;
 /// How long dialling and the handshake may take: a caller still hears `Unreachable` in time.
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a connection is kept without a stream. Short, so that a firewall's forgotten
 /// connection is found out by the node that only dials.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+pub const IDLE_MAX: Duration = Duration::from_secs(60);
 
 const _: () = assert!(2 * IN_FLIGHT_MAX <= STREAMS_MAX);
 

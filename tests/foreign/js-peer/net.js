@@ -20,6 +20,7 @@ const REQUEST_MS_MAX = 10_000
 export const Protocol = {
   Envelope: '/jichi/envelope/1',
   Document: '/jichi/document/1',
+  Standing: '/jichi/standing/1',
   Witness: '/jichi/witness/1'
 }
 

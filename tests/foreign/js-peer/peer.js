@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { fetchDirectory } from './directory.js'
 import { SigningKey } from './key.js'
 import { Net, Protocol } from './net.js'
+import { reply as standing } from './standing.js'
 import { Town } from './town.js'
 import { encode } from './cbor.js'
 import { readReply } from './wire.js'
@@ -21,6 +22,7 @@ const witness = new Witness(code, key('witness'), town.log, others)
 let directory = { members: [] }
 let firstPeer = Buffer.alloc(0)
 let gone = false
+let stood = 0
 
 const partyOf = (id) => others().find((member) => member.transport.equals(id))?.party
 
@@ -31,6 +33,11 @@ const net = await Net.open(
   {
     [Protocol.Envelope]: (bytes, id) => town.receive(bytes, partyOf(id)),
     [Protocol.Witness]: (bytes) => witness.reply(bytes),
+    [Protocol.Standing]: (bytes, id) => {
+      if (partyOf(id) !== town.peer?.party) throw new RangeError('no channel')
+      stood += 1
+      return standing(bytes, town, witness.seen.get(town.peer.origin))
+    },
     // It has no documents for others.
     [Protocol.Document]: () => encode([0, []])
   }
@@ -94,9 +101,10 @@ const commands = {
   }),
   /** Delivers the next offer wrongly: signed by a stranger, or with a receipt of another log. */
   forge: async ({ handle, points, how }) => deliver(town.forgery(bytes(handle), points, how, key('witness'))),
-  /** How many messages the other side has heard, and whom it has witnessed up to which size. */
+  /** How many messages the other side has heard, whom it has witnessed up to which size, and how
+   * often it was asked what it holds of the other town. */
   state: () => ({
-    sent: town.sent.length, heard: town.heard, received: town.received.length,
+    sent: town.sent.length, heard: town.heard, received: town.received.length, stood,
     witnessed: Object.fromEntries([...witness.seen].map(([origin, { size }]) => [origin, size]))
   })
 }

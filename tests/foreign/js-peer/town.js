@@ -16,7 +16,7 @@ const UNKNOWN_RECIPIENT = 1
 
 export class Town {
   constructor(code, keys) {
-    Object.assign(this, { code, keys })
+    Object.assign(this, { code, keys, generation: GENERATION })
     this.log = new Log(code, GENERATION, keys.log)
     this.sent = []
     this.received = []
@@ -68,7 +68,7 @@ export class Town {
   offerOf(recipient, points) {
     const transfer = randomBytes(16)
     const terms = [[0, [[0, [1]]]], 1, 1, today(), today() + 365, 0]
-    const body = writeOffer({ transfer, recipient, lots: [[terms, points]], agreement: this.agreement, left: today() })
+    const body = writeOffer({ transfer, handle: recipient, lots: [[terms, points]], agreement: this.agreement, left: today() })
     const entry = {
       kind: OFFER,
       shared: encode([transfer, this.peer.party, points]),
@@ -156,9 +156,13 @@ export class Town {
     const message = readMessage(envelope.body)
     const entry = { kind: HANDLE_ENVELOPE, shared: encode([]), priv: encode([envelope.bytes]) }
     entry.key = [3, [envelope.header.sender, envelope.header.generation, envelope.header.number]]
+    if (message.kind === 'other') {
+      this.log.append(entry)
+      return
+    }
     const transfer = message.transfer.toString('hex')
     if (message.kind === 'offer') {
-      const handle = message.recipient.toString('hex')
+      const handle = message.handle?.toString('hex')
       const held = this.handles.get(handle)
       const known = held !== undefined && message.agreement === this.agreement
       if (known) this.handles.set(handle, held + message.points)

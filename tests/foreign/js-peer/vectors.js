@@ -1,6 +1,8 @@
-// Checks every part of tests/vectors/federation-v1.json. Usage: node vectors.js FILE
+// Checks every part of tests/vectors/federation-v1.json, and the edges of Ed25519 that the protocol
+// refuses. Usage: node vectors.js FILE [FOLDER]
 
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { decode, encode } from './cbor.js'
 import { isSigned, SigningKey, tagged } from './key.js'
 import { COSIGNER, fromBase64, leafOfProof, LOG, parseCheckpoint, parseSubmission, VerifierKey } from './note.js'
@@ -32,7 +34,7 @@ function envelopes(vectors) {
     holds(envelope.body.equals(hex(vector.body)), 'a body')
     holds(header.previous.equals(before.get(header.sender) ?? Buffer.alloc(32)), 'the chain')
     holds(sha256(bytes).equals(hex(vector.hash)), "an envelope's hash")
-    holds(readMessage(envelope.body).kind !== undefined, 'a message')
+    holds(['withdraw', 'refuse'].includes(readMessage(envelope.body).kind), 'a message')
     for (const at of [20, bytes.length - 1]) {
       const changed = Buffer.from(bytes)
       changed[at] ^= 1
@@ -109,6 +111,8 @@ function check(vectors) {
   holds(envelope.equals(hex(vectors.envelopes[0].envelope)) && proof === vectors.receipt, 'a delivery')
   const { leaf } = leafOfProof(vectors.receipt, log)
   holds(leaves.some((hash) => hash.equals(leafHash(leaf))), 'a receipt')
+  const broken = [vectors.receipt.replace('index 3', 'index 2'), vectors.receipt.replace('/log/1', '/log/2')]
+  holds(broken.every((receipt) => leafOfProof(receipt, log) === null), 'a broken receipt proves nothing')
   const { witness, seen, requests, cosigned, fork } = vectors.witnessing
   const key = VerifierKey.parse(witness)
   holds(key.kind === COSIGNER && log.kind === LOG, 'the kinds of keys')
@@ -127,5 +131,24 @@ function check(vectors) {
   holds(isSigned(signatures[0][0], tagged('jichi/document/v1', message), signatures[0][1]), 'a statement')
 }
 
-check(JSON.parse(readFileSync(process.argv[2], 'utf8')))
+/** Low order and other encodings are refused, whatever the library says of them. */
+function edges(folder) {
+  const read = (name) => JSON.parse(readFileSync(join(folder, name), 'utf8'))
+  for (const { key, message, signature, seed } of read('rfc8032.json')) {
+    holds(isSigned(hex(key), hex(message), hex(signature)), 'a signature of RFC 8032')
+    holds(new SigningKey(hex(seed)).sign(hex(message)).equals(hex(signature)), 'it, signed anew')
+  }
+  const harmless = ['low_order_component_A', 'low_order_component_R']
+  for (const { key, msg, sig, flags, number } of read('cctv.json')) {
+    const taken = flags.every((flag) => harmless.includes(flag))
+    holds(isSigned(hex(key), Buffer.from(msg), hex(sig)) === taken, `edge ${number} of CCTV`)
+  }
+  const cases = read('speccheck.json')
+  const taken = cases.filter((one) => isSigned(hex(one.pub_key), hex(one.message), hex(one.signature)))
+  holds(taken.length === 1 && taken[0].signature.startsWith('9046a647'), 'one case of speccheck')
+}
+
+const [file, folder] = process.argv.slice(2)
+check(JSON.parse(readFileSync(file, 'utf8')))
+if (folder) edges(folder)
 console.log(`${count} checks hold`)

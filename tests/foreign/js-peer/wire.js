@@ -68,12 +68,14 @@ export function readReply(bytes) {
 
 export const writeReply = (heard, fault) => encode(struct(heard, fault))
 
-/** A message about money. */
+/** A message about money; one of a kind that this town does not speak is only kept. */
 export function readMessage(bytes) {
   const [number, [content]] = fields(decode(bytes), 2)
   if (number === 0) {
     const [transfer, recipient, lots, agreement, left] = fields(content, 5)
-    need(isBytes(transfer, 16) && isBytes(recipient, 16), 'the transfer')
+    need(isBytes(transfer, 16), 'the transfer')
+    const [whom, [named]] = fields(recipient, 2)
+    need(whom === 1 ? isUint(named, 0xffffffff) : whom <= 2 && isBytes(named, 16), 'the recipient')
     need(Array.isArray(lots) && lots.length >= 1 && lots.length <= 128, 'the lots')
     for (const lot of lots) {
       const [terms, points] = fields(lot, 2)
@@ -82,7 +84,9 @@ export function readMessage(bytes) {
     }
     need(isUint(agreement, 0xffffffff) && isUint(left), 'the agreement or the day')
     const points = lots.reduce((sum, [, points]) => sum + points, 0)
-    return { kind: 'offer', transfer, recipient, lots, points, agreement, left }
+    // Of an account's handle only: this town has no shops, and takes nobody's whole account over.
+    const handle = whom === 0 ? named : null
+    return { kind: 'offer', transfer, handle, lots, points, agreement, left }
   }
   if (number === 1) {
     const [transfer, offer, answer] = fields(content, 3)
@@ -93,13 +97,13 @@ export function readMessage(bytes) {
       ? { kind: 'accept', transfer, offer, date: value }
       : { kind: 'refuse', transfer, offer, reason: value }
   }
-  need(number === 2, 'no message that is known')
+  if (number !== 2) return { kind: 'other' }
   const [transfer, offer] = fields(content, 2)
   return { kind: 'withdraw', transfer, offer }
 }
 
 export const writeOffer = (offer) =>
-  encode([0, [[offer.transfer, offer.recipient, offer.lots, offer.agreement, offer.left]]])
+  encode([0, [[offer.transfer, [0, [offer.handle]], offer.lots, offer.agreement, offer.left]]])
 export const writeAccept = (transfer, offer, date) => encode([1, [[transfer, offer, [0, [date]]]]])
 export const writeRefuse = (transfer, offer, reason) => encode([1, [[transfer, offer, [1, [reason]]]]])
 

@@ -19,6 +19,7 @@ mod plan;
 mod planted;
 mod rule;
 mod run;
+mod scale;
 mod setup;
 mod shrink;
 mod town;
@@ -26,7 +27,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Courses of a usual run.
 const SCHEDULES: u64 = 2_000;
@@ -35,8 +36,10 @@ const PLANTED_MAX: u64 = 20_000;
 
 /// Simulates several towns under one seed, and checks what has to hold.
 #[derive(Debug, Parser)]
-#[command(name = "jichi-sim", version)]
+#[command(name = "jichi-sim", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<What>,
     /// How many courses are run; with --planted at most, for each defect [default: 2000; 20000].
     #[arg(long)]
     schedules: Option<u64>,
@@ -57,8 +60,17 @@ struct Arguments {
     planted: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Models a federation of the whole country: what its nodes send, keep open and wait for.
+    Scale(scale::Arguments),
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(What::Scale(asked)) = &arguments.command {
+        return if scale::run(asked) { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
     // What an assertion says is told with the course in which it failed.
     std::panic::set_hook(Box::new(|_| {}));
     let seed = arguments.seed.unwrap_or_else(out::drawn_seed);
