@@ -59,7 +59,7 @@ pub use points::{
     WithdrawShared,
 };
 pub use proposed::Proposed;
-pub use restore::{ByTwo, FenceStep, Restart, Step, Unheard};
+pub use restore::{Admitted, ByTwo, FenceStep, Restart, Step, Unheard};
 pub use roaming::{
     Forwarding, MovePrivate, MoveShared, PeriodNamed, RequestNamed, RequestProof, SignedRoaming,
     SignedRoamingCancel,
@@ -499,6 +499,8 @@ commands! {
     172 NameUnheard(Unheard, ByOfficer): Node,
     /// Asks a town what it has, or does one thing that its fence says.
     173 StepFence(FenceStep, Nothing): Rule,
+    /// A payment that the backup does not have, by its receipt: the town bears it.
+    174 AdmitReceipt(Admitted, ByOfficer): Node,
 }
 
 /// Node-asserted: an officer asked, signed in at the node.
@@ -564,6 +566,9 @@ impl Command {
                                                        // Moving in.
         )
     }
+
+    /// The kind of a payment, by which its leaf is known.
+    pub const PAY: u16 = 16;
 
     /// Whether it is done only by a second officer's word about a [`Proposed`].
     #[must_use]

@@ -308,6 +308,8 @@ pub struct LeafView {
     pub kind: u16,
     /// The hash of the message that went out with it.
     pub sent: Option<Digest>,
+    /// The shared half of its command, if it was done.
+    pub done: Option<Vec<u8>>,
 }
 
 impl LeafView {
@@ -318,10 +320,10 @@ impl LeafView {
     pub fn parse(leaf: &[u8]) -> Result<Self, Malformed> {
         let end = leaf.len().checked_sub(32).ok_or(Malformed::Form)?;
         let shared: SharedHalf = codec::decode(leaf.get(..end).ok_or(Malformed::Form)?)?;
-        let sent = match shared.outcome {
-            SharedOutcome::Done { sent } => sent,
-            SharedOutcome::Refused { .. } => None,
+        let (sent, done) = match shared.outcome {
+            SharedOutcome::Done { sent } => (sent, Some(shared.command)),
+            SharedOutcome::Refused { .. } => (None, None),
         };
-        Ok(Self { index: shared.index, time: shared.time, kind: shared.kind, sent })
+        Ok(Self { index: shared.index, time: shared.time, kind: shared.kind, sent, done })
     }
 }

@@ -68,6 +68,7 @@ mod library;
 
 // Restore.
 mod restore;
+mod admitted;
 mod standing;
 mod taken_back;
 

@@ -14,10 +14,13 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use jichi::{
-    client::{Client, Reply, new_key},
+    client::{Client, Reply, Terminal, new_key},
     world::{MAEBASHI, Node, OFFICER_PASSWORD, SAGAMIHARA, World, agree},
 };
-use jichi_protocol::id::Generation;
+use jichi_protocol::{
+    id::{Generation, MerchantId, TerminalId},
+    signature::SigningKey,
+};
 use jichi_tests::town::{audit_is_sound, copy_folder, jichi_program};
 use serde_json::{Value, json};
 
@@ -185,14 +188,53 @@ impl Pair {
     /// What was given is there, but for a grant of 30 that is lost with the disk; and what was
     /// sent twice, the town bears.
     fn sums(&self) -> anyhow::Result<()> {
+        self.sums_but((0, 0))
+    }
+
+    /// The same, where a shop was paid so much before the backup and so much behind it.
+    fn sums_but(&self, (before, behind): (u64, u64)) -> anyhow::Result<()> {
         let (one, other) = (points(self.a(), &self.one)?, points(self.b(), &self.other)?);
-        ensure!((one, other) == (950, 1_250), "{one} and {other}");
+        ensure!((one.saturating_add(before), other) == (950, 1_250), "{one} and {other}");
         let state = self.restoring()?;
-        ensure!(state["loss"] == 200, "{state}");
+        ensure!(state["loss"] == 200_u64.saturating_add(behind), "{state}");
         ensure!(state["closed"] == false, "{state}");
         // Money moves again, both ways.
         self.to_b(7)?;
         self.to_a(7)
+    }
+
+    /// A shop of A, and the town's limits.
+    fn shop(&self) -> anyhow::Result<()> {
+        let (maker, approver) = (self.a().officer("maker")?, self.a().officer("approver")?);
+        let shop = json!({"merchant": 1, "name": "駅前物産館", "state": "active"});
+        maker.command("/v1/merchants", &shop)?;
+        let terminal = json!({"terminal": 1, "merchant": 1, "state": "active",
+            "public_key": till_key().public().to_string()});
+        maker.command("/v1/terminals", &terminal)?;
+        let limit = json!({"payment": 1_000_000, "day": 1_000_000_000});
+        let terms = json!({"grace_days": 14, "refund_days": 90, "unassigned_days": 14,
+            "conversion_expiry": {"fiscal_year_end": 1}, "password": limit, "card": limit,
+            "street_card": limit});
+        approver.command("/v1/terms", &terms).map(drop)
+    }
+
+    /// A payment at the shop; its receipt, as a file.
+    fn paid(&self, points: u32) -> anyhow::Result<PathBuf> {
+        let till = Terminal {
+            client: self.a().terminals(),
+            town: self.a().town.context("a town")?,
+            merchant: MerchantId(1),
+            terminal: TerminalId(1),
+            key: till_key(),
+        };
+        let proof = till.prove(&self.one.mykey, PASSWORD)?;
+        let key = new_key()?;
+        let body = till.payment_body(key, &proof, points, jichi_node::clock::now());
+        till.client.post("/v1/payments", Some(&key), &body)?.ok()?;
+        let receipt = till.client.text(&format!("/v1/operations/{key}/receipt"))?;
+        let path = self.folder.path().join(format!("{points}.receipt"));
+        fs::write(&path, receipt)?;
+        Ok(path)
     }
 
     fn audited(&mut self) -> anyhow::Result<()> {
@@ -232,6 +274,22 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
+fn till_key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
+}
+
+/// The shop's receipt is handed in.
+fn admit(node: &Node, receipt: &Path, expected: &str) -> anyhow::Result<()> {
+    let done = Command::new(jichi_program())
+        .args(["restore", "admit-receipts", "--login", "maker", "--node"])
+        .arg(node.staff_address())
+        .arg(receipt)
+        .env("JICHI_PASSWORD", OFFICER_PASSWORD)
+        .output()?;
+    ensure!(done.status.success() && said(&done).contains(expected), "{}", said(&done));
+    Ok(())
+}
+
 fn back_up(node: &Node, to: &Path) -> anyhow::Result<()> {
     let done = jichi("backup", node, &["--to", &to.display().to_string()])?;
     ensure!(done.status.success(), "{}", said(&done));
@@ -261,6 +319,8 @@ fn a_lost_disk_is_restored_and_what_peers_hold_is_taken_back() -> anyhow::Result
     let mut pair = Pair::new()?;
     let copy = pair.folder.path().join("backup");
     pair.to_b(100)?;
+    pair.shop()?;
+    let early = pair.paid(20)?;
     back_up(pair.a(), &copy)?;
     // No key, and nothing of what was cosigned, is in the copy.
     let keys: Vec<Vec<u8>> =
@@ -273,6 +333,7 @@ fn a_lost_disk_is_restored_and_what_peers_hold_is_taken_back() -> anyhow::Result
     ensure!(!copy.join("witness").exists());
     ensure!(!jichi("backup", pair.a(), &["--to", &copy.display().to_string()])?.status.success());
     pair.after_the_backup()?;
+    let paid = pair.paid(40)?;
     pair.a_mut().kill()?;
     fs::remove_dir_all(pair.a().data())?;
 
@@ -285,13 +346,18 @@ fn a_lost_disk_is_restored_and_what_peers_hold_is_taken_back() -> anyhow::Result
     pair.a_mut().start()?;
     let refused = grant(pair.a(), &pair.one, 5)?;
     ensure!(refused.code() == "recovering", "{refused:?}");
-    ensure!(points(pair.a(), &pair.one)? == 900, "what is there can be read");
+    ensure!(points(pair.a(), &pair.one)? == 880, "what is there can be read");
     ensure!(pair.restoring()?["closed"] == true);
+    // The shop's receipt of a payment that only the lost disk had; and of one that is there.
+    admit(pair.a(), &paid, "admitted")?;
+    admit(pair.a(), &paid, "already")?;
+    admit(pair.a(), &early, "already")?;
+    ensure!(pair.restoring()?["loss"] == 40);
     pair.a_mut().stop()?;
     pair.named(2)?;
     pair.a_mut().start()?;
     pair.whole()?;
-    pair.sums()?;
+    pair.sums_but((20, 40))?;
     pair.audited()
 }
 

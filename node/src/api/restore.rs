@@ -9,7 +9,7 @@ use axum::{
 };
 use jichi_protocol::{
     account::{Account, LossCause},
-    command::{ByOfficer, Command, Nothing, Proposed, Unheard},
+    command::{Admitted, ByOfficer, Command, Nothing, Proposed, Unheard},
     entry::Submission,
     id::TownId,
     key::OperationKey,
@@ -28,7 +28,10 @@ use crate::{staff::Role, town::Town};
 
 /// The routes, on the staff's listener.
 pub fn routes() -> Router<Town> {
-    Router::new().route("/v1/restore", get(state)).route("/v1/restore/unheard", post(propose))
+    Router::new()
+        .route("/v1/restore", get(state))
+        .route("/v1/restore/unheard", post(propose))
+        .route("/v1/restore/receipts", post(admit))
 }
 
 /// How far a town is.
@@ -122,4 +125,28 @@ async fn propose(
     };
     let committed = answer::submit(town.engine(), submission).await?;
     Ok(Done::over(&committed, ProposalAnswer { proposal: key.payment().to_string() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiptBody {
+    receipt: String,
+}
+
+/// A payment that the backup does not have, by the receipt that the shop or the resident kept.
+async fn admit(
+    State(town): State<Town>,
+    Officer(officer): Officer,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<ReceiptBody>,
+) -> Result<Done<answer::Nothing>, NoEntry> {
+    let officer = officer.require(Role::MerchantOfficer)?;
+    let admitted = Admitted { receipt: body.receipt };
+    let submission = Submission {
+        key: Some(OperationKey::Client(key)),
+        command: Command::AdmitReceipt(admitted, ByOfficer { officer }),
+        evidence: None,
+    };
+    let committed = answer::submit(town.engine(), submission).await?;
+    Ok(Done::over(&committed, answer::Nothing {}))
 }

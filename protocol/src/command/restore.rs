@@ -1,6 +1,6 @@
 //! What a restore from a backup brings into the journal.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Encode};
 
 use crate::{
@@ -45,6 +45,14 @@ pub struct Unheard {
     /// Which.
     #[n(0)]
     pub towns: Vec<TownId>,
+}
+
+/// A shop's or resident's receipt of a payment that the backup does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Admitted {
+    /// The text of the C2SP tlog-proof, with the leaf in its `extra` line.
+    #[n(0)]
+    pub receipt: String,
 }
 
 /// One step towards a town.

@@ -149,6 +149,7 @@ impl Ledger {
             Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
             Command::NameUnheard(unheard, _) => self.plan_unheard(unheard),
             Command::StepFence(step, _) => self.plan_fence_step(step),
+            Command::AdmitReceipt(admitted, _) => self.plan_admission(admitted),
         }
     }
 
@@ -374,6 +375,7 @@ impl Ledger {
             }
             Command::NameUnheard(unheard, _) => self.apply_unheard(unheard),
             Command::StepFence(step, _) => self.apply_fence_step(entry.index, step, effect)?,
+            Command::AdmitReceipt(admitted, _) => self.apply_admission(entry.time, admitted)?,
         }
         Ok(())
     }

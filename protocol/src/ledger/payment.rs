@@ -54,6 +54,10 @@ impl Ledger {
             // Nothing but a void that came first makes a payment whose key is new.
             return Err(Refusal::AlreadyVoided);
         }
+        if self.is_admitted(&intent.key.payment()) {
+            // The shop has it already, by the receipt of an ended generation.
+            return Err(Refusal::Exists);
+        }
         let held = holder.lots.spendable(today);
         let taken = holder.lots.take(intent.points, today, |_| true);
         let taken = taken.ok_or(Refusal::ShortOfPoints { held, asked: intent.points })?;

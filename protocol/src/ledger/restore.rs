@@ -15,7 +15,7 @@ use crate::{
     digest::Digest,
     entry::Effect,
     envelope::{Acked, Envelope},
-    id::{ChannelNumber, EntryIndex, Generation, TownId, TransferId},
+    id::{ChannelNumber, EntryIndex, Generation, PaymentId, TownId, TransferId},
     key::JobKind,
     points::Points,
     posting::Postings,
@@ -38,6 +38,12 @@ pub struct Recovery {
     /// comes again.
     #[n(2)]
     pub given: BTreeSet<TransferId>,
+    /// How many entries of each ended generation the journal has.
+    #[n(20)]
+    pub ended: Option<BTreeMap<Generation, EntryIndex>>,
+    /// Payments of ended generations that were admitted by their receipts.
+    #[n(21)]
+    pub admitted: Option<BTreeSet<PaymentId>>,
 }
 
 /// How far the taking back from one town is.
@@ -180,7 +186,8 @@ impl Ledger {
             | Command::Restart(..)
             | Command::TakeBackOwn(..)
             | Command::NameUnheard(..)
-            | Command::StepFence(..) => true,
+            | Command::StepFence(..)
+            | Command::AdmitReceipt(..) => true,
             Command::Propose(_, proposed) => naming(proposed.command()),
             Command::DecideProposal(_, decision) => {
                 let proposed = self.proposed.get(&decision.proposal);
@@ -207,6 +214,7 @@ impl Ledger {
         // Numbers begin anew: an acknowledgement of a new one says nothing about an old answer.
         self.answers.clear();
         let mut recovery = self.meta.recovery.take().unwrap_or_default();
+        recovery.ended.get_or_insert_default().insert(restart.old, restart.size);
         for town in towns {
             let Some(channel) = self.channels.get_mut(&town) else { continue };
             let sent = Acked { generation: restart.old, number: channel.last_sent() };

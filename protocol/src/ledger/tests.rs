@@ -24,6 +24,7 @@ mod refusals;
 mod repeating;
 mod restore;
 mod shadow;
+mod standing;
 mod street;
 mod tickets;
 mod transfers;

@@ -2,14 +2,18 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use jichi_node::{
     backup,
     config::Settings,
     restore::{self, Begun, Wish},
 };
 
-use crate::out;
+use crate::{
+    admin::{Desk, expect_done},
+    client::new_key,
+    out,
+};
 
 /// Something could not be read, written or restored.
 const FAILED: u8 = 1;
@@ -27,7 +31,30 @@ pub(crate) struct BackupArgs {
 
 /// What `jichi restore` takes.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    begin: Option<BeginArgs>,
+    #[command(subcommand)]
+    then: Option<Then>,
+}
+
+/// What is done while the restored node runs.
+#[derive(Debug, clap::Subcommand)]
+enum Then {
+    /// Payments that the backup does not have, by their receipts: the town bears them. 控えの取込み
+    AdmitReceipts {
+        #[command(flatten)]
+        desk: Desk,
+        /// Receipts as shops and residents kept them, each a C2SP tlog-proof.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// What begins a new generation.
+#[derive(Debug, clap::Args)]
+struct BeginArgs {
     /// The node's configuration file. The node must not run.
     #[arg(long)]
     config: PathBuf,
@@ -64,10 +91,32 @@ pub(crate) fn back_up(args: &BackupArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the terminal takes no message.
 pub(crate) fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
-    ended("restore", begin(args).map(|begun| tell(&begun)))
+    let done = match (&args.then, &args.begin) {
+        (Some(Then::AdmitReceipts { desk, files }), _) => admit(desk, files),
+        (None, Some(args)) => begin(args).map(|begun| tell(&begun)),
+        (None, None) => Err(anyhow!("name --config, --from, --maker and --approver")),
+    };
+    ended("restore", done)
 }
 
-fn begin(args: &RestoreArgs) -> anyhow::Result<Begun> {
+/// Sends receipts one by one; those before one that is refused stand, and can be sent again.
+fn admit(desk: &Desk, files: &[PathBuf]) -> anyhow::Result<()> {
+    let client = desk.sign_in()?;
+    for path in files {
+        let receipt = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let body = serde_json::json!({"receipt": receipt});
+        let reply = client.post("/v1/restore/receipts", Some(&new_key()?), &body)?;
+        if reply.code() == "exists" {
+            out::line(format_args!("{}: 登録済み / is there already", path.display()));
+            continue;
+        }
+        expect_done(reply).with_context(|| path.display().to_string())?;
+        out::line(format_args!("{}: 取り込みました / admitted", path.display()));
+    }
+    Ok(())
+}
+
+fn begin(args: &BeginArgs) -> anyhow::Result<Begun> {
     let settings = Settings::read(&args.config)?;
     let login = |name: &String| name.parse().map_err(|error| anyhow!("{name}: {error}"));
     let wish = Wish {

@@ -273,6 +273,7 @@ impl Maker<'_> {
         self.made.push((None, Command::TakeBackOwn(Nothing {}, Received { envelope })));
         self.add(Command::NameUnheard(Unheard { towns: vec![town] }, by_officer()));
         self.made.push((None, Command::StepFence(FenceStep { town, step }, Nothing {})));
+        self.add(Command::AdmitReceipt(Admitted { receipt: "none".into() }, by_officer()));
     }
 
     fn jobs(&mut self, conversion: ConversionId) {

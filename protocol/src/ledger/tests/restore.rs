@@ -1,7 +1,7 @@
 //! A town that is restored from a backup, and one whose peer is: what both books say is the same
 //! afterwards, nothing is doubled, and what is missing the restored town bears.
 
-use alloc::{vec, vec::Vec};
+use alloc::{string::ToString as _, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::{desk::*, pair::*, shadow::Shadow};
@@ -25,7 +25,7 @@ const BEGIN: &str = "2026-11-24";
 const SECOND: OfficerId = OfficerId(8);
 
 /// The desk as its first entries made it.
-fn backup(desk: &Desk, entries: usize) -> Desk {
+pub(super) fn backup(desk: &Desk, entries: usize) -> Desk {
     let mut old = Desk::bare(desk.town.as_str(), BEGIN);
     old.shadow = Shadow::default();
     for bytes in &desk.journal[1..entries] {
@@ -40,7 +40,7 @@ fn backup(desk: &Desk, entries: usize) -> Desk {
     old
 }
 
-fn restart(desk: &mut Desk, generation: u32) -> Result<Entry, Refusal> {
+pub(super) fn restart(desk: &mut Desk, generation: u32) -> Result<Entry, Refusal> {
     let (old, new) = (desk.ledger.generation(), Generation(generation));
     let size = desk.ledger.meta().next;
     let restart = Restart { old, new, size, root: word("root"), cosigned: None };
@@ -48,7 +48,7 @@ fn restart(desk: &mut Desk, generation: u32) -> Result<Entry, Refusal> {
 }
 
 /// What a desk sent under its own generation of now, in order.
-fn says(desk: &Desk) -> Vec<Envelope> {
+pub(super) fn says(desk: &Desk) -> Vec<Envelope> {
     let all = desk.journal.iter().filter_map(|bytes| sent(&Entry::parse(bytes).unwrap()));
     all.filter(|envelope| envelope.header().generation == desk.ledger.generation()).collect()
 }
@@ -113,7 +113,7 @@ fn new_directory(pair: &mut Pair, version: u64) {
     }
 }
 
-fn funded() -> Pair {
+pub(super) fn funded() -> Pair {
     let mut pair = Pair::new(BEGIN, |_| {});
     let (at_a, at_b) = (pair.at_a, pair.at_b);
     pair.a.converted(at_a, 1_000);
@@ -327,6 +327,7 @@ pub(super) fn begun_anew(desk: &mut Desk, pair: &Pair) {
     let peer = pair.b.town;
     let last = desk.ledger.channel(&peer).unwrap().last_sent();
     let heard = desk.ledger.channel(&peer).unwrap().heard();
+    let receipt = super::standing::lost_payment(desk, pair.at_a).to_string();
     restart(desk, 2).unwrap();
     let naming = Command::NameUnheard(Unheard { towns: vec![peer] }, by_officer());
     let proposed = desk.submit(Command::Propose(Nothing {}, Proposed::of(&naming, OFFICER)));
@@ -365,4 +366,5 @@ pub(super) fn begun_anew(desk: &mut Desk, pair: &Pair) {
     let body = codec::encode(&Message::Offer(offer));
     let envelope = Unsigned::new(route, Purpose::Money, body).sign(&desk.channel_key).encode();
     desk.fact(Command::TakeBackOwn(Nothing {}, Received { envelope }));
+    desk.submit(Command::AdmitReceipt(Admitted { receipt }, by_officer())).unwrap();
 }
