@@ -71,6 +71,9 @@ fn terminal() -> Router<Town> {
     // Library cards.
     let all = all.merge(api::library::terminal_routes());
 
+    // Between towns.
+    let all = all.merge(api::roaming::routes());
+
     // Printed tickets.
     all.merge(api::ticket::terminal_routes())
 }
@@ -112,6 +115,9 @@ fn staff() -> Router<Town> {
 
     // Payout.
     let all = all.merge(api::payout::routes()).merge(api::owner::routes());
+
+    // Between towns.
+    let all = all.merge(api::settlement::routes());
 
     // Restore.
     let all = all.merge(api::restore::routes());
