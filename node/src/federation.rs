@@ -115,12 +115,7 @@ pub async fn start(
         key: Arc::new(SigningKey::from_seed(&keys.channel)),
         shelf: shelf.clone(),
         witness: None,
-        inbox: Inbox {
-            engine: engine.clone(),
-            cards: town.library().cards().clone(),
-            notes: None,
-            doubts: doubts.clone(),
-        },
+        inbox: Inbox::of(town, doubts.clone()),
         town: town.clone(),
         away: away.clone(),
     };

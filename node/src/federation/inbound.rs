@@ -25,6 +25,7 @@ use crate::{
     api::answer::receipt,
     engine::{Answer, Engine, NotTaken},
     library::cards::{LibraryCards, Place},
+    town::Town,
     witness::watch::Notes,
 };
 
@@ -39,6 +40,14 @@ pub(super) struct Inbox {
     pub(super) notes: Option<Notes>,
     /// Takes the towns whose messages raise a doubt about the own journal.
     pub(super) doubts: Doubts,
+}
+
+impl Inbox {
+    /// A town's, which takes no checkpoints yet.
+    pub(super) fn of(town: &Town, doubts: Doubts) -> Self {
+        let (engine, cards) = (town.engine().clone(), town.library().cards().clone());
+        Self { engine, cards, notes: None, doubts }
+    }
 }
 
 /// Handles a delivery of an envelope, and says what was heard.
