@@ -83,20 +83,20 @@ async fn news_of_cards(news: &mut broadcast::Receiver<crate::engine::Durable>) {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "every other kind leaves links as they are")]
+/// Whether a command may leave something to do; every other kind leaves links as they are.
 const fn concerns_cards(command: &Command) -> bool {
-    match command {
+    matches!(
+        command,
         Command::LinkLibraryCard(..)
-        | Command::UnlinkLibraryCard(..)
-        | Command::AnswerLibraryLink(..)
-        | Command::EndLibraryLink(..)
-        | Command::ConfirmLibraryErasure(..)
-        | Command::HandleEnvelope(..)
-        | Command::CloseAccount(..)
-        | Command::SetAccountState(..)
-        | Command::DecideProposal(..) => true,
-        _ => false,
-    }
+            | Command::UnlinkLibraryCard(..)
+            | Command::AnswerLibraryLink(..)
+            | Command::EndLibraryLink(..)
+            | Command::ConfirmLibraryErasure(..)
+            | Command::HandleEnvelope(..)
+            | Command::CloseAccount(..)
+            | Command::SetAccountState(..)
+            | Command::DecideProposal(..)
+    )
 }
 
 async fn works(engine: &Engine) -> Vec<LibraryWork> {

@@ -39,6 +39,7 @@ impl LibraryProblem {
 
     /// The line of the catalogue.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one match over the whole catalogue")]
     pub const fn line(self) -> CatalogueLine {
         let (code, status, [ja, next_ja], [en, next_en]) = match self {
             Self::ConsentMissing => (
