@@ -64,5 +64,9 @@ pub mod site;
 pub mod owner;
 pub mod payout;
 
+// Between towns.
+pub mod roaming;
+pub mod settlement;
+
 // Moving in.
 pub mod import;

@@ -24,6 +24,7 @@ use crate::{
     init::NodeKeys,
     keyfile::KeyFileError,
     peer::{self, Inbound, Peer, PeerError, PeerHandle, Peers, Protocol},
+    roaming::{self, AwayProofs, desk::RoamingDesk},
     town::Town,
     witness::{
         Proofs, Witness,
@@ -82,6 +83,8 @@ struct Desk {
     shelf: directory::Shelf,
     witness: Option<Witness>,
     inbox: Inbox,
+    town: Town,
+    away: AwayProofs,
 }
 
 /// Joins a town to the others.
@@ -94,7 +97,7 @@ pub async fn start(
     town: &Town,
     stop: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
-) -> Result<Witnessing, FederationError> {
+) -> Result<(Witnessing, RoamingDesk), FederationError> {
     let (shelf, members) = directory::Shelf::open(settings)?;
     let engine = town.engine().clone();
     let proofs = Proofs::of(&settings.data);
@@ -104,6 +107,7 @@ pub async fn start(
     let taker = directory::Taker::Town(engine.clone());
     let me = Party::Town(town.id());
     let (handle, inbound) = way(settings, keys, me, &members, tasks)?;
+    let away = AwayProofs::default();
     let (doubts, doubted) = standing::doubts();
     let mut desk = Desk {
         engine: engine.clone(),
@@ -112,6 +116,8 @@ pub async fn start(
         shelf: shelf.clone(),
         witness: None,
         inbox: Inbox { engine: engine.clone(), notes: None, doubts: doubts.clone() },
+        town: town.clone(),
+        away: away.clone(),
     };
     match NodeKeys::witness(settings)? {
         Some(key) => {
@@ -143,6 +149,8 @@ pub async fn start(
     shelf.take_held(&taker).await;
     tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
     tasks.spawn(courier::run(engine.clone(), handle.clone()));
+    tasks.spawn(roaming::answer::run(engine.clone(), away));
+    let shops = RoamingDesk::new(handle.clone());
     tasks.spawn(recovery::run(engine.clone(), handle.clone(), inbox, stop.clone()));
     let (cosign, cosigned) = watch::channel(None);
     let submitter = Submitter {
@@ -155,7 +163,7 @@ pub async fn start(
         doubts,
     };
     tasks.spawn(submitter.run(cosign, stop.clone()));
-    Ok(Witnessing { witness, cosigned })
+    Ok((Witnessing { witness, cosigned }, shops))
 }
 
 impl Desk {
@@ -184,6 +192,12 @@ impl Desk {
                 decision.map(|decision| codec::encode(&decision))
             }
             Protocol::Conversion => None,
+            Protocol::Holder => {
+                let Party::Town(asking) = asked.from else { return None };
+                let request = codec::decode(&asked.bytes).ok()?;
+                let reply = roaming::answer::holder(&self.town, &self.away, asking, request);
+                Some(codec::encode(&reply.await))
+            }
             Protocol::Document => self.shelf.answer(asked.from, &asked.bytes),
             Protocol::Witness => {
                 let request = codec::decode(&asked.bytes).ok()?;

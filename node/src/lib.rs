@@ -44,6 +44,7 @@ pub mod card_system;
 pub mod library;
 pub mod restore;
 pub mod run;
+pub mod roaming;
 pub mod routes;
 pub mod command;
 

@@ -45,6 +45,8 @@ pub enum Protocol {
     Witness,
     /// What a town holds of another's log and messages.
     Standing,
+    /// Who a holder is, asked of the base town by the town at one of whose shops the holder is.
+    Holder,
 }
 
 impl Protocol {
@@ -57,6 +59,7 @@ impl Protocol {
             Self::Conversion => "/jichi/conversion/1",
             Self::Witness => "/jichi/witness/1",
             Self::Standing => "/jichi/standing/1",
+            Self::Holder => "/jichi/holder/1",
         }
     }
 

@@ -65,6 +65,9 @@ fn terminal() -> Router<Town> {
     // Vouchers.
     let all = all.merge(api::redemption::routes());
 
+    // Between towns.
+    let all = all.merge(api::roaming::routes());
+
     // Printed tickets.
     all.merge(api::ticket::terminal_routes())
 }
@@ -106,6 +109,9 @@ fn staff() -> Router<Town> {
 
     // Payout.
     let all = all.merge(api::payout::routes()).merge(api::owner::routes());
+
+    // Between towns.
+    let all = all.merge(api::settlement::routes());
 
     // Restore.
     let all = all.merge(api::restore::routes());

@@ -32,6 +32,7 @@ use crate::{
     person::{People, PersonError},
     print::Printer,
     restore::UNFINISHED_FILE,
+    roaming::desk::RoamingDesk,
     routes::Listeners,
     session::CookieTransport,
     shred,
@@ -137,8 +138,8 @@ pub async fn run_town(
     tasks.spawn(api::register::note_all(town.clone()));
     tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
-    let witnessing = federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
-    serve_town(&settings, (&town, witnessing), &stop).await?;
+    let joined = federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
+    serve_town(&settings, (&town, joined), &stop).await?;
     tasks.shutdown().await;
     tracing::info!("stopping in order");
     // Whoever waits for an answer has gone; what was taken is made durable.
@@ -163,7 +164,7 @@ fn order_desk(settings: &Settings) -> OrderDesk {
 /// Binds every listener, then serves all of them until `stop` turns true.
 async fn serve_town(
     settings: &Settings,
-    (town, witnessing): (&Town, Witnessing),
+    (town, (witnessing, roaming)): (&Town, (Witnessing, RoamingDesk)),
     stop: &watch::Receiver<bool>,
 ) -> Result<(), RunError> {
     let listen = &settings.config.listen;
@@ -173,6 +174,7 @@ async fn serve_town(
     let desk = Extension(Arc::new(order_desk(settings)));
     let public = public.layer(applications.clone()).layer(desk).layer(Extension(witnessing));
     let staff = staff.layer(applications).layer(bulks);
+    let terminal = terminal.layer(Extension(roaming));
     let mut bound = Vec::new();
     let wanted = [
         (Some(listen.public), public, "public"),

@@ -86,6 +86,12 @@ impl Problem {
         self.0.line.code
     }
 
+    /// After how many seconds asking again makes sense, if it says so.
+    #[must_use]
+    pub fn seconds(&self) -> Option<u64> {
+        self.0.retry_after.map(|wait| wait.as_secs().saturating_add(1))
+    }
+
     /// The HTTP status; 500 if the line has none that exists.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -11,8 +11,8 @@ use axum::{
 };
 use jichi_protocol::{
     command::{
-        Actor, ByActor, Command, CompanyLink, HandleIssue, Nothing, OfferPrivate, OfferShared,
-        Pick, Preset, PresetSetting, Source, WithdrawShared,
+        Actor, ByActor, Command, CompanyLink, HandleIssue, MovePrivate, MoveShared, Nothing,
+        OfferPrivate, OfferShared, Pick, Preset, PresetSetting, Source, WithdrawShared,
     },
     entry::Submission,
     id::{AccountId, ConversionId, EntryIndex, Handle, LinkId, TownId, TransferId},
@@ -51,6 +51,7 @@ pub fn routes() -> Router<Town> {
         .route("/v1/me/preset", post(preset))
         .route("/v1/me/handles", post(handle))
         .route("/v1/me/picks", post(pick))
+        .route("/v1/me/moves", post(move_house))
         .route("/v1/me/transfers", post(transfer))
         .route("/v1/me/transfers/{id}", get(transfer_state))
         .route("/v1/me/transfers/{id}/withdraw", post(withdraw))
@@ -282,6 +283,29 @@ async fn transfer(
     let private = OfferPrivate { account, recipient, source, actor: Actor::Holder };
     let command = Command::Offer(shared, private);
     let committed = answer::submit(town.engine(), keyed(key, command)).await?;
+    Ok(Done::over(&committed, TransferAnswer { transfer: transfer.to_string() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveBody {
+    town: String,
+    handle: String,
+}
+
+/// The holder moves house: the whole account goes to the new town, and ends here.
+async fn move_house(
+    State(town): State<Town>,
+    Resident(account): Resident,
+    IdempotencyKey(key): IdempotencyKey,
+    StrictJson(body): StrictJson<MoveBody>,
+) -> Result<Done<impl Serialize>, NoEntry> {
+    let transfer = TransferId::derived("jichi/transfer/v1", key.bytes());
+    let shared = MoveShared { transfer, town: body.town.parse().map_err(|_| invalid("town"))? };
+    let recipient: Handle = body.handle.parse().map_err(|_| invalid("handle"))?;
+    let own = MovePrivate { account, recipient, actor: Actor::Holder };
+    let committed =
+        answer::submit(town.engine(), keyed(key, Command::MoveHouse(shared, own))).await?;
     Ok(Done::over(&committed, TransferAnswer { transfer: transfer.to_string() }))
 }
 

@@ -246,6 +246,7 @@ impl Drive {
                 NetEvent::Conversion(event) => self.on_asking(Protocol::Conversion, event),
                 NetEvent::Witness(event) => self.on_asking(Protocol::Witness, event),
                 NetEvent::Standing(event) => self.on_asking(Protocol::Standing, event),
+                NetEvent::Holder(event) => self.on_asking(Protocol::Holder, event),
                 NetEvent::Gate(never) | NetEvent::Limits(never) => match never {},
             },
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {

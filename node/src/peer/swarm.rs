@@ -47,6 +47,7 @@ pub(super) struct Net {
     conversion: Asking,
     witness: Asking,
     standing: Asking,
+    holder: Asking,
 }
 
 impl Net {
@@ -69,6 +70,7 @@ impl Net {
             conversion: asking(Protocol::Conversion),
             witness: asking(Protocol::Witness),
             standing: asking(Protocol::Standing),
+            holder: asking(Protocol::Holder),
         }
     }
 
@@ -80,6 +82,7 @@ impl Net {
             Protocol::Conversion => &mut self.conversion,
             Protocol::Witness => &mut self.witness,
             Protocol::Standing => &mut self.standing,
+            Protocol::Holder => &mut self.holder,
         }
     }
 }

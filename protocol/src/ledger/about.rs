@@ -3,6 +3,7 @@
 use super::{Charge, ChargeState, IssueState, Ledger, StreetCard, VoucherIssue};
 use crate::{
     id::{AccountId, ChargeId, Handle, StreetCardId, TownId, VoucherIssueId},
+    points::Points,
     ticket::Ticket,
 };
 
@@ -51,5 +52,18 @@ impl Ledger {
         let account = *account;
         let handles = self.handles.iter().map(|(handle, (town, of))| (handle, town, of));
         handles.filter(move |(_, _, of)| **of == account).map(|(handle, town, _)| (handle, town))
+    }
+
+    /// Whether an agreement with a town is in force today.
+    #[must_use]
+    pub fn agrees_today(&self, town: &TownId) -> bool {
+        self.agreement_on(town, self.meta.day).is_ok()
+    }
+
+    /// How much of an account's balance may be spent at shops of another town today.
+    #[must_use]
+    pub fn spendable_in(&self, account: &AccountId, town: &TownId) -> Points {
+        let agreement = self.agreement_on(town, self.meta.day);
+        agreement.map_or(Points::ZERO, |agreement| self.movable_by(account, agreement))
     }
 }

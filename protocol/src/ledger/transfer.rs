@@ -108,7 +108,11 @@ impl Ledger {
         taken.ok_or(Refusal::NotMovable { movable })
     }
 
-    fn movable_by(&self, account: &crate::id::AccountId, agreement: &Agreement) -> Points {
+    pub(super) fn movable_by(
+        &self,
+        account: &crate::id::AccountId,
+        agreement: &Agreement,
+    ) -> Points {
         let today = self.meta.day;
         let lots = self.holders.get(account).map(|holder| holder.lots.iter());
         let movable = lots.into_iter().flatten().filter(|lot| {

@@ -73,6 +73,8 @@ pub enum EdgeProblem {
     ClockDoubtful,
     /// The node is being restored and only answers questions.
     ReadOnlyRecovery,
+    /// The holder's base town does not answer.
+    OtherTownSilent,
     /// The disk is nearly full; nothing is written.
     StorageFull,
     /// No font is there to print with.
@@ -85,7 +87,7 @@ pub enum EdgeProblem {
 
 impl EdgeProblem {
     /// Every problem, in the order of its status.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::MalformedJson,
         Self::DuplicateKey,
         Self::UnknownField,
@@ -120,6 +122,7 @@ impl EdgeProblem {
         Self::Overloaded,
         Self::ClockDoubtful,
         Self::ReadOnlyRecovery,
+        Self::OtherTownSilent,
         Self::StorageFull,
         Self::PrintFontMissing,
         Self::Stopping,
@@ -413,6 +416,17 @@ impl EdgeProblem {
                 [
                     "The node is being restored; only reading is possible.",
                     "Wait until the restore has ended.",
+                ],
+            ),
+            Self::OtherTownSilent => line(
+                ("other_town_silent", 503),
+                [
+                    "基本の町のシステムに、今つながりません。",
+                    "少し待ってもう一度試すか、現金などで受け取ってください。",
+                ],
+                [
+                    "The holder's base town cannot be reached now.",
+                    "Try again in a moment, or take cash or a card.",
                 ],
             ),
             Self::StorageFull => line(
