@@ -139,6 +139,7 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("TakeBackOwn", "他の町から取り戻した送信", "a sent message taken back"),
     ("NameUnheard", "連絡の取れない町の確認", "towns named that cannot be heard"),
     ("StepFence", "再開後の他の町との照合", "a step of agreeing with another town"),
+    ("AdmitReceipt", "控えによる支払の取込み", "a payment admitted by its receipt"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.
