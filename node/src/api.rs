@@ -32,6 +32,7 @@ pub mod bulk;
 pub mod claim_slip;
 
 // Conversions, payments, life of an account.
+pub mod library;
 pub mod life;
 pub mod preview;
 

@@ -223,6 +223,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The keys, likewise.
     pub keys: PathBuf,
+    /// Where the file lies, for what it names besides.
+    pub folder: PathBuf,
     /// The pinned root.
     pub root: DirectoryRoot,
     /// The town, at a municipality.
@@ -266,6 +268,7 @@ impl Settings {
             return Err(wrong("listen", "a municipality needs `terminal` and `staff`"));
         }
         let (data, keys) = (base.join(&config.data), base.join(&config.keys));
-        Ok(Self { config, data, keys, root, town })
+        let folder = base.to_path_buf();
+        Ok(Self { config, data, keys, folder, root, town })
     }
 }

@@ -115,7 +115,7 @@ pub async fn start(
         key: Arc::new(SigningKey::from_seed(&keys.channel)),
         shelf: shelf.clone(),
         witness: None,
-        inbox: Inbox { engine: engine.clone(), notes: None, doubts: doubts.clone() },
+        inbox: Inbox::of(town, doubts.clone()),
         town: town.clone(),
         away: away.clone(),
     };
@@ -148,7 +148,7 @@ pub async fn start(
     tasks.spawn(asking.go_on(unheard, doubted, stop.clone()));
     shelf.take_held(&taker).await;
     tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
-    tasks.spawn(courier::run(engine.clone(), handle.clone()));
+    tasks.spawn(courier::run(engine.clone(), handle.clone(), town.library().cards().clone()));
     tasks.spawn(roaming::answer::run(engine.clone(), away));
     let shops = RoamingDesk::new(handle.clone());
     tasks.spawn(recovery::run(engine.clone(), handle.clone(), inbox, stop.clone()));

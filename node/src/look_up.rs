@@ -32,6 +32,9 @@ pub enum Looked {
     /// Whose a street's card is.
     #[n(4)]
     Card,
+    /// Which card of a library a person links, or links no more.
+    #[n(5)]
+    LibraryCard,
 }
 
 impl Looked {
@@ -44,6 +47,7 @@ impl Looked {
             Self::Lots => "lots",
             Self::Attributes => "attributes",
             Self::Card => "card",
+            Self::LibraryCard => "library_card",
         }
     }
 }

@@ -5,6 +5,7 @@
 mod books;
 mod fault;
 mod front;
+mod library;
 mod log;
 mod mine;
 mod old;
@@ -43,6 +44,8 @@ pub fn routes() -> Router<Town> {
         .route("/text-size", get(visit::set_text_size))
         .route("/me", get(mine::account))
         .route("/me/picks", post(mine::pick))
+        .route("/me/library-cards", post(library::link))
+        .route("/me/library-cards/end", post(library::end))
         .route("/me/receipts/{entry}", get(mine::receipt))
         .route("/me/old-history", get(old::history))
         .route("/link", get(order::link).post(order::linked))

@@ -53,6 +53,9 @@ fn public() -> Router<Town> {
     // Orders and pledges.
     let all = all.merge(api::order::routes()).merge(api::site::routes());
 
+    // Library cards.
+    let all = all.merge(api::library::public_routes());
+
     // Moving in.
     all.merge(api::import::routes())
 }
@@ -64,6 +67,9 @@ fn terminal() -> Router<Town> {
 
     // Vouchers.
     let all = all.merge(api::redemption::routes());
+
+    // Library cards.
+    let all = all.merge(api::library::terminal_routes());
 
     // Between towns.
     let all = all.merge(api::roaming::routes());
@@ -115,6 +121,9 @@ fn staff() -> Router<Town> {
 
     // Restore.
     let all = all.merge(api::restore::routes());
+
+    // Library cards.
+    let all = all.merge(api::library::staff_routes());
 
     // Moving in.
     all.merge(api::import::staff_routes())

@@ -27,6 +27,7 @@ use crate::{
     init::NodeKeys,
     journal::{Verify, segment::SegmentBytes},
     keyfile::KeyFileError,
+    library::{self, Library, LibraryError},
     page,
     password::PasswordPool,
     person::{People, PersonError},
@@ -35,7 +36,7 @@ use crate::{
     roaming::desk::RoamingDesk,
     routes::Listeners,
     session::CookieTransport,
-    shred,
+    shred::{self, Shredder},
     staff::{Staff, StaffFileFault, sign_in::SignIn},
     town::{Assembly, Town, TownName},
     vault,
@@ -65,6 +66,9 @@ pub enum RunError {
     /// The way to other nodes.
     #[error(transparent)]
     Federation(#[from] FederationError),
+    /// What the configuration says of libraries.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
     /// A listener.
     #[error("{address}: {source}")]
     Listen {
@@ -126,6 +130,7 @@ pub async fn run_town(
             signature: sealing.sign(domain, bytes),
         }),
         printer: Printer::new(&settings.config.print.font),
+        library: Library::open(&settings, vault.clone())?,
     });
     let mut tasks = JoinSet::new();
     let following = index.follow(engine.clone());
@@ -136,7 +141,11 @@ pub async fn run_town(
     });
     tasks.spawn(scrub(engine.clone()));
     tasks.spawn(api::register::note_all(town.clone()));
-    tasks.spawn(shred::follow(engine.clone(), town.people().clone(), settings.keys.clone()));
+    let shredder = Shredder::new(vault.clone(), settings.keys.clone());
+    tasks.spawn(shred::follow(engine.clone(), town.people().clone(), shredder.clone()));
+    let cards =
+        library::work::follow(engine.clone(), town.library().clone(), shredder, stop.clone());
+    tasks.spawn(cards);
     card_system::start(&settings.config.card_systems, &town, &mut tasks);
     let joined = federation::start(&settings, &keys, &town, &stop, &mut tasks).await?;
     serve_town(&settings, (&town, joined), &stop).await?;

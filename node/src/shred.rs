@@ -6,12 +6,13 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use jichi_protocol::{command::Command, id::AccountId};
 use secrecy::SecretBox;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, broadcast::error::RecvError};
 
 use crate::{
     durable,
@@ -47,6 +48,34 @@ pub enum ShredError {
          --erased; an empty file, if nobody was ever erased"
     )]
     Register(PathBuf),
+}
+
+/// Destroys keys of the vault, one shredding at a time: each begins with a wrapping key of its own.
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Shredder {
+    vault: Vault,
+    keys: PathBuf,
+    one_at_a_time: Arc<Mutex<()>>,
+}
+
+impl Shredder {
+    /// A shredder of a vault, whose wrapping key lies in a folder.
+    #[must_use]
+    pub fn new(vault: Vault, keys: PathBuf) -> Self {
+        Self { vault, keys, one_at_a_time: Arc::default() }
+    }
+
+    /// Notes for good that the keys of what the vault knows by these ids are gone, and destroys
+    /// them.
+    ///
+    /// # Errors
+    /// [`ShredError`]; it can be done again.
+    pub async fn destroy(&self, subjects: Vec<AccountId>) -> Result<(), ShredError> {
+        let _alone = self.one_at_a_time.lock().await;
+        Register::add(&self.keys, &subjects.iter().copied().collect())?;
+        destroy(&self.vault, subjects, &self.keys).await
+    }
 }
 
 /// Who was erased, beside the keys and outside of every backup: a backup must not bring them back.
@@ -114,10 +143,10 @@ pub fn open_vault(
 }
 
 /// Destroys the keys of everybody whom the journal says to be erased, now and from now on.
-pub async fn follow(engine: Engine, people: People, keys: PathBuf) {
+pub async fn follow(engine: Engine, people: People, shredder: Shredder) {
     let mut news = engine.news();
     loop {
-        if let Err(error) = shred(&engine, &people, &keys).await {
+        if let Err(error) = shred(&engine, &people, &shredder).await {
             tracing::error!(%error, "personal data were not shredded; it is tried again");
             tokio::time::sleep(RETRY).await;
             continue;
@@ -137,14 +166,14 @@ pub async fn follow(engine: Engine, people: People, keys: PathBuf) {
     }
 }
 
-async fn shred(engine: &Engine, people: &People, keys: &Path) -> Result<(), ShredError> {
+async fn shred(engine: &Engine, people: &People, shredder: &Shredder) -> Result<(), ShredError> {
     let vault: &Vault = people.vault();
     // Only what is durable is done: a key does not come back.
     let erased = engine.read(|ledger| ledger.erased().map(|(account, _)| *account).collect());
     let Ok(erased): Result<BTreeSet<AccountId>, _> = erased.await else {
         return Ok(());
     };
-    Register::add(keys, &erased)?;
+    Register::add(&shredder.keys, &erased)?;
     if erased.is_empty() {
         return Ok(());
     }
@@ -153,7 +182,7 @@ async fn shred(engine: &Engine, people: &People, keys: &Path) -> Result<(), Shre
     if left.is_empty() {
         return Ok(());
     }
-    destroy(vault, left.clone(), keys).await?;
+    shredder.destroy(left.clone()).await?;
     people.forget(&left);
     tracing::info!(persons = left.len(), "personal data were shredded");
     Ok(())

@@ -21,6 +21,7 @@ use crate::{
     clock::Monotonic,
     engine::Engine,
     index::Index,
+    library::Library,
     password::PasswordPool,
     person::People,
     print::Printer,
@@ -54,6 +55,7 @@ struct Parts {
     proofs: Mutex<HashMap<Digest, Proof>>,
     seal: Sealer,
     printer: Printer,
+    library: Library,
 }
 
 /// Signs bytes of a domain with the town's channel key.
@@ -104,6 +106,8 @@ pub struct Assembly {
     pub seal: Sealer,
     /// Prints tickets, slips and statements.
     pub printer: Printer,
+    /// Library cards.
+    pub library: Library,
 }
 
 impl Town {
@@ -124,6 +128,7 @@ impl Town {
             proofs: Mutex::default(),
             seal: parts.seal,
             printer: parts.printer,
+            library: parts.library,
         }))
     }
 
@@ -209,6 +214,12 @@ impl Town {
     #[must_use]
     pub fn printer(&self) -> &Printer {
         &self.0.printer
+    }
+
+    /// Library cards.
+    #[must_use]
+    pub fn library(&self) -> &Library {
+        &self.0.library
     }
 
     /// Keeps what a holder showed at a terminal.

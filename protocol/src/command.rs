@@ -4,6 +4,7 @@
 mod company;
 mod bulk;
 mod fact;
+mod library;
 mod life;
 mod log;
 mod payout;
@@ -33,6 +34,9 @@ pub use fact::{
 };
 pub use import::{
     Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
+};
+pub use library::{
+    LibraryEnding, LibraryErasure, LibraryLinking, LibraryUnlinking, LibraryVerdict,
 };
 pub use life::{
     AccountClosing, CORRECTION_LEGS_MAX, ClassChange, CodeEntry, Correction, CorrectionLeg,
@@ -473,6 +477,18 @@ commands! {
     142 RestatePeriod(PeriodNamed, ByOfficer): Node,
     /// An officer records that the yen of a month was paid.
     143 RecordSettlement(PeriodNamed, ByOfficer): Node,
+
+    // Library cards: 150 to 159.
+    /// A holder links a card of a library.
+    150 LinkLibraryCard(Nothing, LibraryLinking): Node of |_, own| own.account,
+    /// A link to a card of a library ends.
+    151 UnlinkLibraryCard(Nothing, LibraryUnlinking): Node of |_, own| own.account,
+    /// This body's library answers a link.
+    152 AnswerLibraryLink(Nothing, LibraryVerdict): Node,
+    /// This body's library ends a link.
+    153 EndLibraryLink(Nothing, LibraryEnding): Node,
+    /// A card's number was erased here.
+    154 ConfirmLibraryErasure(Nothing, LibraryErasure): Node,
 
     // Restore: 170 to 179.
     /// The town begins anew from a backup, with a new generation of log and channels.

@@ -16,9 +16,9 @@ use crate::{
     date::BusinessDate,
     digest::Digest,
     id::{
-        AccountId, CodeId, ConversionId, DeskId, GrantKey, Handle, MerchantId, ProgrammeId,
-        ProposalId, RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId, TransferId,
-        VoucherKindId,
+        AccountId, CodeId, ConversionId, DeskId, GrantKey, Handle, LibraryLinkId, MerchantId,
+        ProgrammeId, ProposalId, RunId, SchemeId, SiteId, StreetCardId, TerminalId, TownId,
+        TransferId, VoucherKindId,
     },
     settlement::{Flow, PeriodItem, PeriodKey},
 };
@@ -288,7 +288,7 @@ macro_rules! bucketed_by_bytes {
 }
 pub(crate) use bucketed_by_bytes;
 
-bucketed_by_bytes!(StreetCardId);
+bucketed_by_bytes!(StreetCardId, LibraryLinkId);
 bucketed_by_bytes!(AccountId, Digest, Handle, TransferId, ConversionId, ProposalId, CodeId);
 
 /// Each its own place, by a number.

@@ -215,6 +215,10 @@ macro_rules! bytes_id {
 }
 
 bytes_id!(
+    /// A holder's link to a card of a library. The base town gives it.
+    LibraryLinkId, 16
+);
+bytes_id!(
     /// A holder's account at this node. A pseudonym: the vault alone knows whose it is.
     AccountId, 16
 );

@@ -63,6 +63,9 @@ mod roaming;
 mod roaming_refund;
 mod settlement;
 
+// Library cards.
+mod library;
+
 // Restore.
 mod restore;
 mod admitted;
@@ -81,6 +84,7 @@ pub use conversion::conversion_id;
 pub use group::GROUP_PERSONS_MAX;
 pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
+pub use library::{LibraryWork, card_link_key};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::PaymentPreview;
 pub use payout::{ChargedDays, NextRun};
@@ -257,6 +261,12 @@ pub struct Ledger {
     /// The transfers of periods that are not closed.
     period_items: Hashed<PeriodItem, Points>,
 
+    // Library cards.
+    /// Links of this town's holders.
+    library_links: Hashed<crate::id::LibraryLinkId, crate::library::HolderLink>,
+    /// Links to cards of this body's library, by base town and link.
+    library_cards: Hashed<Digest, crate::library::CardLink>,
+
     // Derived from the above, hence neither hashed nor in a snapshot.
     /// Who holds lots that expire, by the day on which the first of them does.
     expiring: Hashed<(BusinessDate, AccountId), ()>,
@@ -282,6 +292,7 @@ pub struct Ledger {
     forwards: BTreeSet<AccountId>,
     /// Requests of other towns that wait for an answer.
     unanswered: BTreeSet<TransferId>,
+    library: library::LibraryIndex,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
 }

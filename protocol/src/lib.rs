@@ -39,6 +39,7 @@ pub mod channel;
 pub mod transfer;
 pub mod roaming;
 pub mod settlement;
+pub mod library;
 
 pub mod key;
 pub mod order;

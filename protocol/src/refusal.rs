@@ -461,6 +461,14 @@ refusals! {
     /// The statements of this month do not differ.
     242 PeriodAgreed final "period_agreed",
 
+    // Library cards: 250 to 259.
+    /// No such link to a library's card.
+    250 UnknownLibraryLink retry "unknown_library_link",
+    /// The holder has linked a card of this library already.
+    251 LibraryLinked final "library_linked",
+    /// The link was refused or has ended.
+    252 LibraryLinkEnded final "library_link_ended",
+
     // Restore: 270 to 274.
     /// The town begins anew from a backup: nothing moves until what the peers have is taken back.
     270 Recovering retry "recovering",

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
 
 use jichi_node::api::{
-    problem::{CatalogueLine, edge},
+    problem::{CatalogueLine, edge, library},
     refusal,
 };
 
@@ -17,6 +17,7 @@ const HEAD: &str = "# Problems\n\n\
 fn catalogue() -> Vec<(&'static str, Vec<CatalogueLine>)> {
     vec![
         ("Problems of the edge: nothing was asked of the ledger", edge::catalogue().collect()),
+        ("Problems of library cards, before the ledger is asked", library::catalogue().collect()),
         ("Refusals of the ledger", refusal::catalogue().collect()),
     ]
 }

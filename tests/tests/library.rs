@@ -2,3 +2,5 @@
 
 #[path = "library/dialogue.rs"]
 mod dialogue;
+#[path = "library/links.rs"]
+mod links;

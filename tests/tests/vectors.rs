@@ -312,7 +312,8 @@ fn vectors() -> Value {
     let receipt = Receipt::new(extra, EntryIndex(3), log.inclusion(3, size), log.signed(size));
     let receipt = receipt.unwrap().to_string();
     let sent = envelopes();
-    let delivery = Delivery { envelope: sent[0].1.encode(), proof: receipt.clone() };
+    let delivery =
+        Delivery { envelope: sent[0].1.encode(), proof: receipt.clone(), enclosure: None };
     json!({
         "about": ABOUT,
         "keys": keys,

@@ -37,8 +37,8 @@ pub fn routes() -> Router<Town> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhyBody {
-    reason: Option<TextBody>,
-    ticket: Option<TextBody>,
+    pub(super) reason: Option<TextBody>,
+    pub(super) ticket: Option<TextBody>,
 }
 
 /// Notes a look-up by an officer; what was looked at may be shown behind it.

@@ -1,6 +1,7 @@
 //! Problems as RFC 9457 tells them: a stable code, two languages, and what to do next.
 
 pub mod edge;
+pub mod library;
 
 use std::{borrow::Cow, time::Duration};
 

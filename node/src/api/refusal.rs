@@ -299,6 +299,8 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::ImportClosed
         | Refusal::ImportOpen
         | Refusal::ImportDate => None,
+        // Library cards.
+        Refusal::UnknownLibraryLink | Refusal::LibraryLinked | Refusal::LibraryLinkEnded => None,
         // Restore.
         Refusal::Recovering => None,
     }

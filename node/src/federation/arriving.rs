@@ -10,6 +10,7 @@ use jichi_protocol::{
     id::TownId,
     key::OperationKey,
     ledger::Ledger,
+    library::{Enclosure, LibraryMessage, LinkBody},
     log::{
         checkpoint::VerifiedCheckpoint, note::VerifierKey, receipt::Receipt, tree::leaf_hash,
         witness,
@@ -43,6 +44,18 @@ impl Arriving {
     #[must_use]
     pub const fn sender(&self) -> TownId {
         self.envelope.header().sender
+    }
+
+    /// The card that it links with the number beside it, if that is the one that was committed to.
+    /// Any other number is dropped: the link is then answered as one without.
+    #[must_use]
+    pub fn card(&self) -> Option<(LinkBody, Enclosure)> {
+        let Some(LibraryMessage::Link(body)) = LibraryMessage::of(&self.envelope) else {
+            return None;
+        };
+        let enclosure = self.delivery.enclosure.clone();
+        let enclosure = enclosure.filter(|enclosure| enclosure.commitment() == body.card);
+        enclosure.map(|enclosure| (body, enclosure))
     }
 
     /// The submission that it makes, if the sender's log has an entry that sent this message, and

@@ -11,8 +11,9 @@ use jichi_protocol::{
     date::Time,
     directory::Party,
     entry::Outcome,
-    envelope::Acked,
+    envelope::{Acked, Envelope},
     id::{ChannelNumber, EntryIndex, TownId},
+    library::{Enclosure, LibraryMessage, LibrarySide},
 };
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
 
@@ -21,6 +22,7 @@ use crate::{
     api::answer::receipt,
     clock,
     engine::{Engine, Standing},
+    library::cards::{LibraryCards, Place},
     peer::{PeerHandle, Protocol},
 };
 
@@ -43,7 +45,7 @@ struct Sent {
 }
 
 /// Sends until the node stops.
-pub(super) async fn run(engine: Engine, peer: PeerHandle) {
+pub(super) async fn run(engine: Engine, peer: PeerHandle, cards: LibraryCards) {
     if engine.standing_known().await == Standing::Behind {
         return;
     }
@@ -52,7 +54,7 @@ pub(super) async fn run(engine: Engine, peer: PeerHandle) {
     let mut flights: JoinSet<Sent> = JoinSet::new();
     collect(&engine, &mut posts).await;
     while !engine.is_behind() {
-        dispatch(&engine, &peer, &mut posts, &mut flights);
+        dispatch((&engine, &peer, &cards), &mut posts, &mut flights);
         tokio::select! {
             durable = news.recv() => match durable {
                 Ok(durable) => {
@@ -110,8 +112,7 @@ async fn add(
 
 /// Puts on the wire whatever is due.
 fn dispatch(
-    engine: &Engine,
-    peer: &PeerHandle,
+    (engine, peer, cards): (&Engine, &PeerHandle, &LibraryCards),
     posts: &mut BTreeMap<TownId, Waiting>,
     flights: &mut JoinSet<Sent>,
 ) {
@@ -124,8 +125,9 @@ fn dispatch(
         }
         while let Some((number, entry)) = post.poll(now, random()) {
             let (engine, peer, town) = (engine.clone(), peer.clone(), *town);
+            let cards = cards.clone();
             flights.spawn(async move {
-                let heard = send(&engine, &peer, town, entry).await;
+                let heard = send((&engine, &peer, &cards), town, entry).await;
                 Sent { town, number, heard }
             });
         }
@@ -145,12 +147,13 @@ fn note(posts: &mut BTreeMap<TownId, Waiting>, sent: &Sent) {
 
 /// One transmission; what the peer has heard, if it said so.
 async fn send(
-    engine: &Engine,
-    peer: &PeerHandle,
+    (engine, peer, cards): (&Engine, &PeerHandle, &LibraryCards),
     town: TownId,
     entry: EntryIndex,
 ) -> Option<Acked> {
-    let bytes = codec::encode(&delivery(engine, entry)?);
+    let mut delivery = delivery(engine, entry)?;
+    delivery.enclosure = enclosure(cards, town, &delivery.envelope);
+    let bytes = codec::encode(&delivery);
     match peer.request(Party::Town(town), Protocol::Envelope, bytes).await {
         Ok(reply) => {
             let reply: DeliveryReply = codec::decode(&reply).ok()?;
@@ -172,7 +175,20 @@ pub(super) fn delivery(engine: &Engine, entry: EntryIndex) -> Option<Delivery> {
     let Outcome::Done(effect) = &committed.entry.outcome else { return None };
     let envelope = effect.sent.as_ref()?.encode();
     let proof = receipt(engine, &committed).ok()?.to_string();
-    Some(Delivery { envelope, proof })
+    Some(Delivery { envelope, proof, enclosure: None })
+}
+
+/// The number of the card that a message links, unless it was erased meanwhile.
+fn enclosure(cards: &LibraryCards, town: TownId, envelope: &[u8]) -> Option<Enclosure> {
+    match LibraryMessage::of(&Envelope::decode(envelope).ok()?)? {
+        LibraryMessage::Link(body) => {
+            cards.find(&Place { side: LibrarySide::BaseTown, town, link: body.link })
+        }
+        LibraryMessage::Answer(_)
+        | LibraryMessage::Unlink(_)
+        | LibraryMessage::Ended(_)
+        | LibraryMessage::Erased(_) => None,
+    }
 }
 
 /// Retransmissions go by the clock that nobody sets: by the wall clock, a message that was sent while

@@ -12,6 +12,7 @@ use jichi_protocol::{
     intent::ConversionStatement,
     key::OperationKey,
     ledger::conversion_id,
+    library::{Enclosure, LibrarySide, LinkBody},
     refusal::Refusal,
     signature::SigningKey,
 };
@@ -23,6 +24,8 @@ use super::{
 use crate::{
     api::answer::receipt,
     engine::{Answer, Engine, NotTaken},
+    library::cards::{LibraryCards, Place},
+    town::Town,
     witness::watch::Notes,
 };
 
@@ -31,10 +34,20 @@ use crate::{
 pub(super) struct Inbox {
     /// Decides about them.
     pub(super) engine: Engine,
+    /// Keeps the numbers of cards that come beside messages.
+    pub(super) cards: LibraryCards,
     /// Takes the checkpoints that come with them; none where the node is no witness.
     pub(super) notes: Option<Notes>,
     /// Takes the towns whose messages raise a doubt about the own journal.
     pub(super) doubts: Doubts,
+}
+
+impl Inbox {
+    /// A town's, which takes no checkpoints yet.
+    pub(super) fn of(town: &Town, doubts: Doubts) -> Self {
+        let (engine, cards) = (town.engine().clone(), town.library().cards().clone());
+        Self { engine, cards, notes: None, doubts }
+    }
 }
 
 /// Handles a delivery of an envelope, and says what was heard.
@@ -68,9 +81,13 @@ async fn take(inbox: &Inbox, from: Party, bytes: &[u8]) -> Result<TownId, Fault>
         .await
         .map_err(|_| (sender, DeliveryFault::TryLater))?
         .ok_or((sender, DeliveryFault::NotInDirectory))?;
+    let card = arriving.card();
     let (submission, checkpoint) = arriving.proved(&log_key).map_err(|fault| (sender, fault))?;
     if let Some(notes) = &inbox.notes {
         notes.note(town, checkpoint);
+    }
+    if let Some(card) = card {
+        keep(inbox, town, card).await.ok_or((sender, DeliveryFault::TryLater))?;
     }
     match engine.submit(submission).await {
         Ok(Answer::Entry(committed)) => {
@@ -98,6 +115,17 @@ async fn take(inbox: &Inbox, from: Party, bytes: &[u8]) -> Result<TownId, Fault>
             | NotTaken::Unknown,
         ) => Err((sender, DeliveryFault::TryLater)),
     }
+}
+
+/// Seals the number of a card that comes for the first time: it is durable before the entry is.
+async fn keep(inbox: &Inbox, town: TownId, (body, card): (LinkBody, Enclosure)) -> Option<()> {
+    let link = body.link;
+    let known = inbox.engine.read(|ledger| ledger.card_link(town, link).is_some()).await.ok()?;
+    if known {
+        return Some(());
+    }
+    let place = Place { side: LibrarySide::Institution, town, link };
+    inbox.cards.keep(place, &card).await.ok()
 }
 
 /// Decides a company's conversion, and signs the decision; none for bytes that are none.

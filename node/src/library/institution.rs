@@ -103,6 +103,12 @@ impl Institutions {
         Ok(Self(list))
     }
 
+    /// No body at all.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Every body, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Institution> {
         self.0.iter()

@@ -22,7 +22,9 @@ use jichi_protocol::{
 use serde::Deserialize;
 
 use super::{
-    html, see_other,
+    html,
+    library::LibraryPart,
+    see_other,
     visit::{Frame, Place, Visit},
     words::{Day, Words, kind, origin},
 };
@@ -96,6 +98,7 @@ struct MePage {
     picked: Option<u64>,
     /// How many lines of a former system's history there are.
     old_lines: usize,
+    library: LibraryPart,
 }
 
 /// Which page of the history it is.
@@ -151,6 +154,7 @@ async fn me(
         next: history.next,
         page: if asked.before.is_some() { Part::Older } else { Part::Newest },
         picked,
+        library: LibraryPart::of(town, account).await?,
         old_lines: visit.town.people().old_lines(account).map_err(|_| EdgeProblem::Internal)?.len(),
     };
     Ok(html(StatusCode::OK, &page))
@@ -236,7 +240,7 @@ impl Line {
 }
 
 /// A new operation key, of now.
-fn new_key() -> Result<ClientKey, EdgeProblem> {
+pub(super) fn new_key() -> Result<ClientKey, EdgeProblem> {
     let mut random = [0_u8; 10];
     getrandom::fill(&mut random).map_err(|_| EdgeProblem::Internal)?;
     Ok(ClientKey::of(clock::now(), random))

@@ -130,10 +130,16 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("AnswerPeriod", "町間精算の照合", "a month's statement answered"),
     ("RestatePeriod", "町間精算の計算書の出し直し", "a month's statement made again"),
     ("RecordSettlement", "町間精算の記録", "a month settled in yen"),
+    ("LinkLibraryCard", "図書館利用者カードの連携", "library card linked"),
+    ("UnlinkLibraryCard", "図書館利用者カードの連携の解除", "link to a library card ended"),
+    ("AnswerLibraryLink", "図書館利用者カードの確認", "library card checked"),
+    ("EndLibraryLink", "図書館による連携の終了", "link ended by the library"),
+    ("ConfirmLibraryErasure", "図書館利用者カードの番号の消去", "number of a library card erased"),
     ("Restart", "バックアップからの再開", "begun anew from a backup"),
     ("TakeBackOwn", "他の町から取り戻した送信", "a sent message taken back"),
     ("NameUnheard", "連絡の取れない町の確認", "towns named that cannot be heard"),
     ("StepFence", "再開後の他の町との照合", "a step of agreeing with another town"),
+    ("AdmitReceipt", "控えによる支払の取込み", "a payment admitted by its receipt"),
 ];
 
 /// The name of a kind of command; its own name if the table has none, which a test forbids.

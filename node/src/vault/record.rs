@@ -45,6 +45,8 @@ pub enum RecordKind {
     LookUp,
     /// A request under the law on personal data.
     DataRequest,
+    /// The number of a linked card of a library.
+    LibraryCard,
 }
 
 impl RecordKind {
@@ -66,6 +68,7 @@ impl RecordKind {
             Self::OldHistory => 12,
             Self::LookUp => 13,
             Self::DataRequest => 14,
+            Self::LibraryCard => 150,
         }
     }
 
@@ -87,6 +90,7 @@ impl RecordKind {
             12 => Some(Self::OldHistory),
             13 => Some(Self::LookUp),
             14 => Some(Self::DataRequest),
+            150 => Some(Self::LibraryCard),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     codec::{self, Malformed},
     envelope::{Acked, ENVELOPE_BYTES_MAX},
+    library::Enclosure,
 };
 
 /// The largest delivery.
@@ -24,6 +25,9 @@ pub struct Delivery {
     /// The C2SP tlog-proof of the sender's entry, with the leaf in its `extra` line.
     #[n(1)]
     pub proof: String,
+    /// The number of a library's card, beside the message that links it.
+    #[n(2)]
+    pub enclosure: Option<Enclosure>,
 }
 
 /// Why a delivery did nothing.

@@ -7,6 +7,7 @@ use crate::{
     entry::Effect,
     envelope::{Envelope, Purpose},
     id::{AccountId, EntryIndex, TownId},
+    library::LibraryMessage,
     lot::{LOTS_MAX, Lot, Return, points_of},
     points::Points,
     posting::{Posting, Postings},
@@ -38,7 +39,17 @@ impl Ledger {
     pub(super) fn plan_envelope(&self, bytes: &[u8]) -> Result<Plan, Refusal> {
         let envelope = Envelope::decode(bytes).map_err(|_| Refusal::NotWellFormed)?;
         let sender = envelope.header().sender;
-        let channel = self.channels.get(&sender).ok_or(Refusal::NoAgreement)?;
+        let fresh;
+        let channel = match (self.channels.get(&sender), envelope.header().purpose) {
+            (Some(channel), _) => channel,
+            (None, Purpose::Library) => {
+                fresh = self.channel_on_demand(&sender)?;
+                &fresh
+            }
+            (None, Purpose::Money | Purpose::Agreement | Purpose::Control) => {
+                return Err(Refusal::NoAgreement);
+            }
+        };
         let message = Message::of(&envelope);
         if let Some(message) = &message
             && let Some(plan) = self.plan_restoring(&envelope, message, channel)?
@@ -60,8 +71,9 @@ impl Ledger {
         after.received(&envelope, self.meta.town);
         match envelope.header().purpose {
             Purpose::Money => self.plan_money(&envelope, message, &after),
+            Purpose::Library => Ok(self.plan_library(&envelope, &after)),
             // Kept, and does nothing: an upgrade may read it.
-            Purpose::Agreement | Purpose::Library | Purpose::Control => Ok(Plan::FACT),
+            Purpose::Agreement | Purpose::Control => Ok(Plan::FACT),
         }
     }
 
@@ -253,7 +265,11 @@ impl Ledger {
         let town = envelope.header().sender;
         let me = self.meta.town;
         let message = Message::of(&envelope);
+        if envelope.header().purpose == Purpose::Library {
+            self.make_channel(&town).map_err(|_| Broken::Unknown)?;
+        }
         let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
+        let is_new = channel.arrival(&envelope, me) == Arrival::New;
         if let Some(Message::TakeBack(_) | Message::Fence(_)) = &message
             && envelope.header().generation > channel.peer_generation()
         {
@@ -298,6 +314,9 @@ impl Ledger {
                 | Message::Refund(_),
             )
             | None => {}
+        }
+        if is_new && let Some(message) = LibraryMessage::of(&envelope) {
+            self.library_heard(town, &message);
         }
         self.end_recovery(&town);
         Ok(())

@@ -138,6 +138,12 @@ impl Ledger {
             Command::AnswerPeriod(named, _) => self.plan_period_answer(named),
             Command::RestatePeriod(named, _) => self.plan_restate(named),
             Command::RecordSettlement(named, _) => self.plan_settlement(named),
+            // Library cards.
+            Command::LinkLibraryCard(_, linking) => self.plan_library_link(linking),
+            Command::UnlinkLibraryCard(_, unlinking) => self.plan_library_unlink(unlinking),
+            Command::AnswerLibraryLink(_, verdict) => self.plan_library_verdict(verdict),
+            Command::EndLibraryLink(_, ending) => self.plan_library_end(ending),
+            Command::ConfirmLibraryErasure(_, erasure) => self.plan_library_erasure(erasure),
             // Restore.
             Command::Restart(restart, by) => self.plan_restart(restart, by),
             Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
@@ -346,6 +352,22 @@ impl Ledger {
             }
             Command::RestatePeriod(named, _) => self.apply_restate(named)?,
             Command::RecordSettlement(named, _) => self.apply_settlement(named),
+            // Library cards.
+            Command::LinkLibraryCard(_, linking) => {
+                self.apply_library_link(entry.index, linking, effect)?;
+            }
+            Command::UnlinkLibraryCard(_, unlinking) => {
+                self.apply_library_unlink(entry.index, unlinking, effect)?;
+            }
+            Command::AnswerLibraryLink(_, verdict) => {
+                self.apply_library_verdict(entry.index, verdict, effect)?;
+            }
+            Command::EndLibraryLink(_, ending) => {
+                self.apply_library_end(entry.index, ending, effect)?;
+            }
+            Command::ConfirmLibraryErasure(_, erasure) => {
+                self.apply_library_erasure(entry.index, erasure, effect)?;
+            }
             // Restore.
             Command::Restart(restart, _) => self.apply_restart(restart),
             Command::TakeBackOwn(_, received) => {

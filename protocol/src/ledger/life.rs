@@ -86,6 +86,7 @@ impl Ledger {
         holder.state = HolderState::Closed;
         holder.preset = None;
         self.ended.insert(account, day);
+        self.library_account_ended(account);
         Ok(())
     }
 

@@ -150,11 +150,6 @@ impl Ledger {
         self.meta.recovery.as_ref()?.towns.get(town)
     }
 
-    /// The towns from which not everything is taken back, and how far each is.
-    pub fn recovering_towns(&self) -> impl Iterator<Item = (&TownId, &Recovering)> {
-        self.meta.recovery.iter().flat_map(|recovery| recovery.towns.iter())
-    }
-
     /// Whether an answer's number is one of the generation of now: not before the fence has come,
     /// and not until it is signed again.
     pub(super) fn is_numbered(&self, transfer: &TransferId, incoming: &Incoming) -> bool {
@@ -496,11 +491,5 @@ impl Ledger {
         if let (true, Some(recovery)) = (done, &mut self.meta.recovery) {
             recovery.towns.remove(town);
         }
-    }
-
-    /// The generation of log and channels.
-    #[must_use]
-    pub const fn generation(&self) -> Generation {
-        self.meta.generation
     }
 }

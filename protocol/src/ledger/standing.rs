@@ -1,7 +1,7 @@
 //! Whether this journal is the newest of its log: what others hold of it, compared with what it
 //! has. Nobody's word counts here, only what this town's own keys have signed.
 
-use super::Ledger;
+use super::{Ledger, restore::Recovering};
 use crate::{
     envelope::{Acked, Envelope},
     id::{ChannelNumber, Generation, TownId},
@@ -45,6 +45,17 @@ pub enum Ahead {
 }
 
 impl Ledger {
+    /// The generation of log and channels.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.meta.generation
+    }
+
+    /// The towns from which not everything is taken back, and how far each is.
+    pub fn recovering_towns(&self) -> impl Iterator<Item = (&TownId, &Recovering)> {
+        self.meta.recovery.iter().flat_map(|recovery| recovery.towns.iter())
+    }
+
     /// A checkpoint of this town's log, whatever its generation, if this town's key signed it.
     #[must_use]
     pub fn own_checkpoint(

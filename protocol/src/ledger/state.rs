@@ -300,6 +300,9 @@ macro_rules! sections {
 
             // Between towns.
             , asking, asked, paid_away, moved, periods, period_items
+
+            // Library cards.
+            , library_links, library_cards
         }
     };
 }
@@ -347,6 +350,7 @@ impl Ledger {
                     period_work: super::settlement::PeriodWork::default(),
                     forwards: BTreeSet::new(),
                     unanswered: BTreeSet::new(),
+                    library: super::library::LibraryIndex::default(),
                     hashed: None,
                 }
             };
@@ -500,6 +504,7 @@ impl Ledger {
         self.derive_periods();
         self.derive_forwards();
         self.derive_unanswered();
+        self.derive_library();
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod desk;
 mod every;
 mod examples;
 mod golden;
+mod library;
 mod life;
 mod grants;
 mod import;

@@ -414,7 +414,8 @@ impl Up {
         let size: TreeSize = checkpoint.claimed().size;
         let proof = InclusionProof::of(entry, size, |node| self.node(node)).ok()?;
         let receipt = Receipt::new(stored.leaf(), entry, proof, checkpoint.clone()).ok()?;
-        let delivery = Delivery { envelope: envelope.encode(), proof: receipt.to_string() };
+        let delivery =
+            Delivery { envelope: envelope.encode(), proof: receipt.to_string(), enclosure: None };
         Some((codec::encode(&delivery), checkpoint))
     }
 

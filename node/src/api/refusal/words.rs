@@ -1,5 +1,6 @@
 //! The words of the ledger's refusals, in both languages.
 
+mod library;
 mod life;
 mod bulk;
 // Street cards.
@@ -41,6 +42,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     // Moving in.
     import::IMPORT,
     between::BETWEEN,
+    library::LIBRARY,
     restore::RESTORE,
 ];
 

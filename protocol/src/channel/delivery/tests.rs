@@ -7,7 +7,7 @@ use crate::id::{ChannelNumber, Generation};
 
 fn delivery(proof_bytes: usize) -> Vec<u8> {
     let proof = core::iter::repeat_n('p', proof_bytes).collect();
-    codec::encode(&Delivery { envelope: vec![1; ENVELOPE_BYTES_MAX], proof })
+    codec::encode(&Delivery { envelope: vec![1; ENVELOPE_BYTES_MAX], proof, enclosure: None })
 }
 
 #[test]

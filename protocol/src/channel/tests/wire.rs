@@ -230,7 +230,7 @@ impl Run {
             self.plan(TIMEOUT_MS, Event::TimedOut(town, number));
             let envelope = self.towns[town].bytes(number);
             let proof = Default::default();
-            let bytes = codec::encode(&Delivery { envelope, proof });
+            let bytes = codec::encode(&Delivery { envelope, proof, enclosure: None });
             self.carry(|| Event::Arrives(1 - town, number, bytes.clone()));
         }
         if let Some(due) = self.towns[town].outbox.next_due() {

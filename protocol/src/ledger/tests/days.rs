@@ -5,6 +5,7 @@
 mod accounts;
 mod converting;
 mod giving;
+mod library;
 mod moving;
 mod online;
 mod paper;
@@ -160,6 +161,7 @@ acts! {
     2 DecideDouble decide_double, 2 VoidTicket void_ticket,
     7 Hold hold, 10 Capture capture, 2 Release release, 8 RefundOrder refund_order,
     1 EndCampaign end_campaign, 1 SiteLink site_link,
+    6 LibraryCard library_card,
     6 CloseRun close_run, 14 MarkRun mark_run, 6 CameBack came_back, 6 MadeAgain made_again,
     1 Entered entered,
     10 Days days, 4 Lapse lapse_step, 8 Jobs jobs, 6 Again again, 1 Hash hash,
@@ -189,6 +191,7 @@ pub(super) struct Both {
     printed: tickets::Printed,
     online: online::Online,
     payout: payout::Payout,
+    library: library::Library,
 }
 
 impl Both {
@@ -238,6 +241,7 @@ impl Both {
             printed: tickets::Printed::default(),
             online,
             payout: payout::Payout::default(),
+            library: library::Library::default(),
         };
         let (act, who, which, points, flag) = (Act::Catalogue, 0, 0, 0, 0);
         both.catalogue(&Step { act, who, which, points, flag });

@@ -1,5 +1,6 @@
 //! Every kind of command once or more, made beforehand, so that they can be sent in any order.
 
+mod library;
 mod life;
 mod bulk;
 mod street;
@@ -35,6 +36,8 @@ use crate::{
 };
 
 pub(super) const BEGIN: &str = "2027-03-20";
+/// How many messages of `b` are about money.
+const MONEY_MESSAGES: usize = 6;
 pub(super) type Delivery = (Option<OperationKey>, Command);
 
 /// The kinds of command that one brings: its own, and that of what it proposes.
@@ -188,13 +191,13 @@ impl Maker<'_> {
             let shared = WithdrawShared { transfer: TransferId([transfer; 16]) };
             self.add(Command::Withdraw(shared, ByActor { actor: Actor::Holder }));
         }
-        for envelope in self.envelopes(account) {
+        for envelope in self.envelopes(account).into_iter().take(MONEY_MESSAGES) {
             self.made.push(arriving(&envelope));
         }
     }
 
     /// What `b` sends: an offer, a withdraw behind it, a withdraw before its offer, that offer,
-    /// and the answer to a withdraw of `a`.
+    /// and the answer to a withdraw of `a`; then what it says about cards.
     fn envelopes(&self, account: AccountId) -> Vec<Envelope> {
         let lots: Vec<Lot> = self.pair.lots_at_a();
         let offer = |transfer, recipient| {
@@ -217,13 +220,15 @@ impl Maker<'_> {
             offer(13, Handle(account.0)),
             Message::Answer(refuse),
         ];
+        let money = messages.iter().map(|message| (Purpose::Money, codec::encode(message)));
+        let cards = library::said();
+        let cards = cards.iter().map(|message| (Purpose::Library, codec::encode(message)));
         let b = &self.pair.b;
         let mut channel = Channel::new(Generation(1), Generation(1));
-        messages
-            .iter()
-            .map(|message| {
-                let body = codec::encode(message);
-                let draft = channel.draft(b.town, self.pair.a.town, Purpose::Money, body);
+        money
+            .chain(cards)
+            .map(|(purpose, body)| {
+                let draft = channel.draft(b.town, self.pair.a.town, purpose, body);
                 let envelope = draft.sign(&b.channel_key);
                 channel.sent(&envelope, EntryIndex(0));
                 envelope
@@ -324,6 +329,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.payouts();
     maker.orders(account);
     maker.import(account);
+    maker.library(account);
     maker.between();
     maker.restore();
     maker.made

@@ -497,6 +497,9 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::UnknownRun
         | Refusal::WrongRunState => "payout run",
         Refusal::UnknownStatement | Refusal::WrongStatementState => "payout statement",
+        Refusal::UnknownLibraryLink | Refusal::LibraryLinked | Refusal::LibraryLinkEnded => {
+            "library card"
+        }
     }
 }
 
@@ -593,6 +596,13 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
         ),
         ("settlement", between::settlement(), "unknown_period period_not_closed period_agreed"),
         ("restore", Ladder(vec![super::restore::refused()]), "recovering"),
+        (
+            "library card",
+            Ladder(super::library::refused()),
+            "unknown_account account_frozen exists library_linked not_well_formed \
+             not_in_directory unknown_library_link unknown_library_link unknown_library_link \
+             unknown_library_link library_link_ended library_link_ended",
+        ),
         ("largest offer", largest_offer(), "too_large_for_an_entry"),
         (
             "fact",

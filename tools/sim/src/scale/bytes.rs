@@ -297,7 +297,11 @@ impl Sent {
         let proof = InclusionProof(vec![Digest([8; 32]); hashes]);
         let receipt = Receipt::new(self.leaf.clone(), EntryIndex(70_000_000), proof, checkpoint())
             .expect("a receipt");
-        let delivery = Delivery { envelope: self.envelope.clone(), proof: receipt.to_string() };
+        let delivery = Delivery {
+            envelope: self.envelope.clone(),
+            proof: receipt.to_string(),
+            enclosure: None,
+        };
         let heard = Acked { generation: Generation(1), number: ChannelNumber(70_000) };
         let reply = DeliveryReply { heard: Some(heard), fault: None };
         len(codec::encode(&delivery).len() + codec::encode(&reply).len()) + FRAMES
