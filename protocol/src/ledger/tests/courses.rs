@@ -219,14 +219,14 @@ impl Course {
             let request = TransferId(payment.0);
             let state = shop.ledger.asking(&request).unwrap().state;
             let gone = base.ledger.outgoing(&request).map(|outgoing| &outgoing.stage);
-            let both = match (state, gone) {
-                (AskState::Taken(_), Some(OutgoingStage::Settled { .. })) => true,
-                (
-                    AskState::Cancelled | AskState::Declined(..) | AskState::Refused(..),
-                    None | Some(OutgoingStage::Returned { .. }),
-                ) => true,
-                _ => false,
-            };
+            let both = matches!(
+                (state, gone),
+                (AskState::Taken(_), Some(OutgoingStage::Settled { .. }))
+                    | (
+                        AskState::Cancelled | AskState::Declined(..) | AskState::Refused(..),
+                        None | Some(OutgoingStage::Returned { .. }),
+                    )
+            );
             assert!(both, "{state:?} and {gone:?}");
         }
         // Every point is somewhere: with the holders, or owed to a shop.
