@@ -6,6 +6,7 @@ mod books;
 mod check;
 mod conversion;
 mod dispatch;
+mod draft;
 mod fact;
 mod grant;
 mod lapse;
@@ -81,12 +82,13 @@ pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
 pub use code::CodeUse;
 pub use conversion::conversion_id;
+pub use draft::{Decided, Draft, Plan};
 pub use group::GROUP_PERSONS_MAX;
 pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
 pub use library::{LibraryWork, card_link_key};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
-pub use payment::PaymentPreview;
+pub use payment::{Payment, PaymentPreview, PaymentState};
 pub use payout::{ChargedDays, NextRun};
 pub use person::Person;
 pub use redeem::{Redemption, RedemptionState};
@@ -96,10 +98,7 @@ pub use reward::Reward;
 pub use shop::{DayTally, Shop, Taken};
 pub use slip::{Slip, SlipState};
 pub use standing::{Ahead, Held as HeldOfUs};
-pub use state::{
-    Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Payment, PaymentState, Proposal,
-    Walked,
-};
+pub use state::{Balance, Conversion, Converted, Frozen, Holder, KeyUse, Meta, Proposal, Walked};
 pub use street::{CardStock, StreetCard};
 pub use voucher::{Bought, IssueState, Premium, Voucher, VoucherIssue, VoucherState};
 pub use voucher_stock::{DeskStock, Serials, VoucherStock};
@@ -113,8 +112,7 @@ use crate::{
     date::{BusinessDate, Time},
     digest::Digest,
     directory::Member,
-    entry::{Effect, Entry, Outcome, Salt, Submission},
-    envelope::Unsigned,
+    entry::{Entry, Outcome, Submission},
     hashed::Hashed,
     id::{
         AccountId, ChannelNumber, ChargeId, CodeId, ConversionId, DeskId, EntryIndex, GrantKey,
@@ -124,12 +122,10 @@ use crate::{
     },
     key::{ClientKey, OperationKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     points::Points,
-    posting::Postings,
     programme::Programme,
     refusal::Refusal,
     roaming::{Asked, Asking, MovedTo, PaidAway},
     settlement::{Period, PeriodItem, PeriodKey},
-    signature::SigningKey,
     street::Scheme,
     terms::TownTerms,
     ticket::{RulesFrom, Ticket, TicketReceipt, TicketRules, TicketStock},
@@ -295,67 +291,6 @@ pub struct Ledger {
     library: library::LibraryIndex,
     /// The hash of the state that the entries before this index make.
     hashed: Option<(EntryIndex, Digest)>,
-}
-
-/// What the ledger says to a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "the large one is what is asked for")]
-pub enum Decided {
-    /// An entry, done or refused, once the node has added salt and signature.
-    Entry(Draft),
-    /// The key was answered before; the answer is that entry's.
-    Again(EntryIndex),
-    /// The message came before; nothing is new.
-    Heard,
-    /// Refused, and not remembered.
-    Rejected(Refusal),
-}
-
-/// A decision before it has salt and signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// Its place.
-    pub index: EntryIndex,
-    /// Its time.
-    pub time: Time,
-    /// What was asked.
-    pub submission: Submission,
-    /// What it does.
-    pub plan: Result<Plan, Refusal>,
-}
-
-/// What a command does, before its message is signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// What it moves.
-    pub postings: Postings,
-    /// The message that goes out with it.
-    pub message: Option<Unsigned>,
-}
-
-impl Plan {
-    /// Moves points, says nothing.
-    const fn moving(postings: Postings) -> Self {
-        Self { postings, message: None }
-    }
-
-    /// A fact that moves nothing.
-    const FACT: Self = Self::moving(Postings::NONE);
-}
-
-impl Draft {
-    /// Makes the entry, with 16 fresh random bytes of salt.
-    #[must_use]
-    pub fn complete(self, salt: Salt, key: &SigningKey) -> Entry {
-        let outcome = match self.plan {
-            Ok(plan) => Outcome::Done(Effect {
-                postings: plan.postings,
-                sent: plan.message.map(|message| message.sign(key)),
-            }),
-            Err(refusal) => Outcome::Refused(refusal),
-        };
-        Entry { index: self.index, time: self.time, submission: self.submission, outcome, salt }
-    }
 }
 
 /// The ledger's own state contradicts an entry. In the node: stop. In an audit: a finding.

@@ -1,14 +1,16 @@
 //! Payments at a shop, and their voids.
 
 use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
 
-use super::{Broken, Ledger, Payment, PaymentState, Plan, Taken, check::may_spend};
+use super::{Broken, Ledger, Plan, Taken, check::may_spend};
 use crate::{
     account::Account,
     command::{InUse, Payer, SignedPayment},
     date::{BusinessDate, Time},
+    digest::Digest,
     entry::{Effect, Entry},
-    id::{MerchantId, TerminalId, TownId},
+    id::{AccountId, MerchantId, TerminalId, TownId},
     intent::{PaymentIntent, VoidIntent},
     key::{ClientKey, WINDOW_AHEAD_MS, WINDOW_BACK_MS},
     lot::Lot,
@@ -16,6 +18,60 @@ use crate::{
     posting::Postings,
     refusal::Refusal,
 };
+
+/// A payment, as long as it can be voided or refunded.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Payment {
+    /// The shop.
+    #[n(0)]
+    pub merchant: MerchantId,
+    /// How it stands.
+    #[n(1)]
+    pub state: PaymentState,
+}
+
+/// How a payment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum PaymentState {
+    /// Paid, and perhaps refunded in part or whole.
+    #[n(0)]
+    Taken {
+        /// Who paid.
+        #[n(0)]
+        payer: AccountId,
+        /// On which day.
+        #[n(1)]
+        day: BusinessDate,
+        /// What was taken, in order.
+        #[n(2)]
+        lots: Vec<Lot>,
+        /// How much of it was refunded.
+        #[n(3)]
+        refunded: Points,
+    },
+    /// Voided, or refused in advance by a void that came before it.
+    #[n(1)]
+    Voided,
+    /// Paid by a holder of another town.
+    #[n(2)]
+    Roamed {
+        /// Which town.
+        #[n(0)]
+        town: TownId,
+        /// On which day.
+        #[n(1)]
+        day: BusinessDate,
+        /// How many points.
+        #[n(2)]
+        points: Points,
+        /// How much of it was refunded, or is on its way back.
+        #[n(3)]
+        refunded: Points,
+        /// The hash of the envelope that accepted it.
+        #[n(4)]
+        accept: Digest,
+    },
+}
 
 impl Ledger {
     pub(super) fn plan_payment(

@@ -19,7 +19,7 @@ use crate::{
     directory::{DirectoryRoot, DirectoryVersion, Member},
     few::{Few, Seldom},
     hashed::Hashed,
-    id::{AccountId, CompanyId, EntryIndex, Generation, MerchantId, ProgrammeId, TownId},
+    id::{AccountId, CompanyId, EntryIndex, Generation, ProgrammeId, TownId},
     lot::{Lot, Lots},
     points::Points,
     signature::PublicKey,
@@ -176,60 +176,6 @@ pub struct Proposal {
     /// To whom, and what for.
     #[n(1)]
     pub private: GrantPrivate,
-}
-
-/// A payment, as long as it can be voided or refunded.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Payment {
-    /// The shop.
-    #[n(0)]
-    pub merchant: MerchantId,
-    /// How it stands.
-    #[n(1)]
-    pub state: PaymentState,
-}
-
-/// How a payment stands.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum PaymentState {
-    /// Paid, and perhaps refunded in part or whole.
-    #[n(0)]
-    Taken {
-        /// Who paid.
-        #[n(0)]
-        payer: AccountId,
-        /// On which day.
-        #[n(1)]
-        day: BusinessDate,
-        /// What was taken, in order.
-        #[n(2)]
-        lots: Vec<Lot>,
-        /// How much of it was refunded.
-        #[n(3)]
-        refunded: Points,
-    },
-    /// Voided, or refused in advance by a void that came before it.
-    #[n(1)]
-    Voided,
-    /// Paid by a holder of another town.
-    #[n(2)]
-    Roamed {
-        /// Which town.
-        #[n(0)]
-        town: TownId,
-        /// On which day.
-        #[n(1)]
-        day: BusinessDate,
-        /// How many points.
-        #[n(2)]
-        points: Points,
-        /// How much of it was refunded, or is on its way back.
-        #[n(3)]
-        refunded: Points,
-        /// The hash of the envelope that accepted it.
-        #[n(4)]
-        accept: Digest,
-    },
 }
 
 /// A conversion for which no town is chosen yet (留保).

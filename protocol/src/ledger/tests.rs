@@ -6,6 +6,7 @@ mod bulk;
 mod corners;
 mod days;
 mod between;
+mod courses;
 pub(crate) mod desk;
 mod every;
 mod examples;
