@@ -1,5 +1,7 @@
 //! Agreements: what two towns signed about points that move between them.
 
+pub mod exchange;
+
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
