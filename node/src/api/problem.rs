@@ -93,6 +93,12 @@ impl Problem {
         self.0.retry_after.map(|wait| wait.as_secs().saturating_add(1))
     }
 
+    /// Its line of the catalogue.
+    #[must_use]
+    pub fn line(&self) -> CatalogueLine {
+        self.0.line
+    }
+
     /// The HTTP status; 500 if the line has none that exists.
     #[must_use]
     pub fn status(&self) -> StatusCode {

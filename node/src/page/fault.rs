@@ -11,8 +11,7 @@ use super::{
 };
 use crate::api::{
     answer::NoEntry,
-    problem::{CatalogueLine, Problem, edge::EdgeProblem},
-    refusal,
+    problem::{CatalogueLine, Problem},
 };
 
 /// A problem in the words of a page.
@@ -58,9 +57,7 @@ pub(super) fn page(visit: &Visit, problem: &Problem) -> Response {
 impl Told {
     /// The words of a problem.
     pub(super) fn of(problem: &Problem) -> Self {
-        let code = problem.code();
-        let edge = EdgeProblem::from_code(code).map(EdgeProblem::line);
-        let line = edge.or_else(|| refusal::line(code)).unwrap_or(EdgeProblem::Internal.line());
+        let line = problem.line();
         let answered = problem.clone().into_response();
         let wait_s = answered.headers().get(header::RETRY_AFTER).cloned();
         Self { line: for_readers(line), wait_s }

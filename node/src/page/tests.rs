@@ -21,6 +21,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
     ("fault.html", include_str!("../../templates/fault.html")),
     ("front.html", include_str!("../../templates/front.html")),
+    ("library.html", include_str!("../../templates/library.html")),
     ("link.html", include_str!("../../templates/link.html")),
     ("linked.html", include_str!("../../templates/linked.html")),
     ("log.html", include_str!("../../templates/log.html")),

@@ -67,3 +67,25 @@ async fn every_page_has_landmarks_one_heading_and_a_label_for_each_field() {
     assert!(failed.text.contains("role=\"alert\""));
     check("/sign-in", &failed);
 }
+
+#[tokio::test]
+async fn a_library_card_is_linked_with_consent_and_its_forms_are_labelled() {
+    let stage = Stage::new().await;
+    let person = stage.enrol(5, NAME).await;
+    let cookie = stage.signs_in(&person).await;
+    let page = stage.get("/me", &cookie).await;
+    assert!(page.text.contains("action=\"/me/library-cards\""), "{}", page.text);
+    let form = format!(
+        "form_token={}&key={}&institution=102016&number=12345678",
+        page.hidden("form_token"),
+        page.hidden("key")
+    );
+    let without = stage.post("/me/library-cards", &cookie, &form).await;
+    assert!(without.text.contains("同意"), "{}", without.text);
+    let linked = stage.post("/me/library-cards", &cookie, &(form + "&consent=yes")).await;
+    assert_eq!(linked.status, axum::http::StatusCode::SEE_OTHER, "{}", linked.text);
+    let page = stage.get("/me", &cookie).await;
+    check("/me", &page);
+    assert!(page.text.contains("action=\"/me/library-cards/end\""), "{}", page.text);
+    assert!(!page.text.contains("12345678"), "the number stands on no page");
+}

@@ -35,13 +35,14 @@ use tower::ServiceExt as _;
 use crate::{
     api::{log, resident},
     clock,
+    config::LibraryConfig,
     engine::{
         Answer,
         start::{Keys, Running, Stores, begin, start},
     },
     index::Index,
     journal::{Verify, segment::SegmentBytes},
-    library::{Library, cards::LibraryCards, institution::Institutions},
+    library::{Library, LibrarySystem, cards::LibraryCards, institution::Institutions},
     page,
     password::{self, PasswordOf, PasswordPool},
     person::People,
@@ -62,6 +63,27 @@ pub(super) struct Stage {
     router: Router,
     running: Option<Running>,
     _folder: tempfile::TempDir,
+}
+
+/// The town's own library, whose system is not there.
+fn library(folder: &Path, vault: Vault) -> Library {
+    let list = folder.join("institutions.toml");
+    let own = "[[institutions]]\ncode = \"102016\"\nname_ja = \"試しの町\"\n\
+               name_en = \"Town of Trial\"\nkind = \"town\"\n";
+    std::fs::write(&list, own).unwrap();
+    std::fs::write(folder.join("library.password"), "secret\n").unwrap();
+    let config = LibraryConfig::Sip2 {
+        host: "127.0.0.1".into(),
+        port: 9,
+        user: "jichi".into(),
+        password_file: "library.password".into(),
+        location: "COUNTER-1".into(),
+        institution: "TRIAL".into(),
+        encoding: crate::library::sip2::Encoding::default(),
+    };
+    let system = LibrarySystem::open(&config, folder).unwrap();
+    let institutions = Institutions::read(Some(&list)).unwrap();
+    Library::new(Some(system), institutions, LibraryCards::open(vault).unwrap())
 }
 
 /// A holder, as the desk knows them.
@@ -105,11 +127,7 @@ impl Stage {
             name: TownName { ja: "試しの町".into(), en: "Town of Trial".into() },
             engine,
             index,
-            library: Library::new(
-                None,
-                Institutions::none(),
-                LibraryCards::open(vault.clone()).unwrap(),
-            ),
+            library: library(folder.path(), vault.clone()),
             people: People::open(vault).unwrap(),
             staff: SignIn::new(Staff::default(), pool.clone()),
             pool,
