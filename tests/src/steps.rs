@@ -27,6 +27,9 @@ mod orders;
 mod owner;
 mod payout;
 
+// Between towns.
+mod between;
+
 // Moving in.
 mod import;
 
@@ -62,6 +65,9 @@ pub fn all() -> Steps<Story> {
     // Payout.
     payout::add(&mut steps);
     owner::add(&mut steps);
+
+    // Between towns.
+    between::add(&mut steps);
 
     // Moving in.
     import::add(&mut steps);

@@ -1,6 +1,7 @@
-//! `jichi demo`: two towns, a coordinator and a partner as separate processes on loopback, and a
+//! `jichi demo`: three towns, a coordinator and a partner as separate processes on loopback, and a
 //! story with real signatures, a killed node, and audits.
 
+mod others;
 mod story;
 mod uses;
 
@@ -10,8 +11,11 @@ use anyhow::Context as _;
 
 use crate::{
     out,
-    world::{MAEBASHI, SAGAMIHARA, World},
+    world::{MAEBASHI, SAGAMIHARA, TownSpec, World},
 };
+
+/// The town with the library.
+const TOYAMA: TownSpec = TownSpec { code: "162019", ja: "富山市", en: "Toyama" };
 
 /// What `jichi demo` takes.
 #[derive(Debug, clap::Args)]
@@ -31,10 +35,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let folder = Folder::make(args.keep.clone())?;
     let program = std::env::current_exe().context("the path of this program")?;
-    out::line("Jichi demo: 前橋市 (102016), 相模原市 (141500), a coordinator, on loopback");
-    let mut world = World::make(&folder.path, &program, &[MAEBASHI, SAGAMIHARA])?;
+    out::line(
+        "Jichi demo: 前橋市 (102016), 相模原市 (141500), 富山市 (162019), a coordinator, on loopback",
+    );
+    let mut world = World::make(&folder.path, &program, &[MAEBASHI, SAGAMIHARA, TOYAMA])?;
+    let library = others::library_of(world.towns.last().context("a town")?)?;
     world.start()?;
-    let told = story::tell(&mut world, &folder.path);
+    let told = story::tell(&mut world, &folder.path, &library);
     if let Err(error) = &told {
         for node in world.towns.iter().chain([&world.coordinator]) {
             out::progress(format!("{}:\n{}", node.dir.display(), node.last_messages()));
@@ -52,7 +59,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     world.towns.iter_mut().try_for_each(crate::world::Node::ensure_running)?;
     out::line("the pages stay up until this command is interrupted:");
-    for (node, name) in world.towns.iter().zip(["前橋市 Maebashi", "相模原市 Sagamihara"]) {
+    for (node, name) in
+        world.towns.iter().zip(["前橋市 Maebashi", "相模原市 Sagamihara", "富山市 Toyama"])
+    {
         out::line(format!("  {name}: http://{}/", node.addresses.public));
     }
     loop {

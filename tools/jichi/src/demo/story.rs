@@ -19,11 +19,12 @@ use serde_json::{Value, json};
 use crate::{
     audit,
     client::{Client, Company, Terminal, new_key, new_signing_key},
+    library_system::LibrarySystem,
     out,
     world::{COMPANY, Node, World, agree},
 };
 
-const PASSWORD: &str = "resident-password-1";
+pub(super) const PASSWORD: &str = "resident-password-1";
 /// How long a step that other processes have to do may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -36,15 +37,15 @@ pub(super) struct Person {
 }
 
 /// Tells the story.
-pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
+pub(super) fn tell(world: &mut World, dir: &Path, library: &LibrarySystem) -> anyhow::Result<()> {
     let till = furnish(&world.towns)?;
     for node in &world.towns {
         take_catalogue(node, &world.company)?;
     }
-    let [low, high] = &world.towns[..] else { bail!("two towns") };
+    let [low, high, _] = &world.towns[..] else { bail!("three towns") };
     agree(low, high, "converted")?;
     step(1, "口座の開設 open a resident and a visitor");
-    let [maebashi, sagamihara] = &world.towns[..] else { bail!("two towns") };
+    let [maebashi, sagamihara, toyama] = &world.towns[..] else { bail!("three towns") };
     let hanako = open(maebashi, "resident", "前橋 花子", None)?;
     let visitor = open(sagamihara, "visitor", "前橋 花子", Some(&hanako.mykey))?;
     out::line("   resident at 前橋市, the same person a visitor at 相模原市");
@@ -94,6 +95,8 @@ pub(super) fn tell(world: &mut World, dir: &Path) -> anyhow::Result<()> {
     out::line("   500 of the conversion were chosen for 相模原市, accepted and settled");
 
     super::uses::tell(maebashi, &till, dir)?;
+    super::others::roam(maebashi, toyama, &hanako)?;
+    super::others::read(toyama, library, &hanako)?;
     kill_in_the_middle(world, &hanako, &visitor, &handle)?;
     tamper_and_audit(world, dir)
 }
@@ -285,8 +288,8 @@ fn kill_in_the_middle(
     receiver: &Person,
     handle: &str,
 ) -> anyhow::Result<()> {
-    step(13, "SIGKILL in the middle of a transfer, and restart");
-    let [_, sagamihara] = &mut world.towns[..] else { bail!("two towns") };
+    step(15, "SIGKILL in the middle of a transfer, and restart");
+    let [_, sagamihara, _] = &mut world.towns[..] else { bail!("three towns") };
     sagamihara.kill()?;
     let offer = json!({"town": "141500", "handle": handle, "points": 300});
     let transfer = sender.client.command("/v1/me/transfers", &offer)?;
@@ -296,7 +299,7 @@ fn kill_in_the_middle(
     out::line("   相模原市 is dead; 300 points left 前橋市 and are on their way");
     sagamihara.launch()?;
     // The sender dies too, before it can have an answer.
-    let [maebashi, sagamihara] = &mut world.towns[..] else { bail!("two towns") };
+    let [maebashi, sagamihara, _] = &mut world.towns[..] else { bail!("three towns") };
     maebashi.kill()?;
     maebashi.start()?;
     sagamihara.wait_until_ready()?;
@@ -308,25 +311,27 @@ fn kill_in_the_middle(
     };
     let (sender, receiver) = (again(maebashi, sender)?, again(sagamihara, receiver)?);
     settled(&sender, &transfer)?;
-    expect_points(&sender, 800)?;
+    expect_points(&sender, 650)?;
     expect_points(&receiver, 800)?;
     out::line("   after both restarts the same transfer went on: never twice, never lost");
     Ok(())
 }
 
-/// Both logs are audited, and each against the other; a copy with one flipped bit is found.
+/// All logs are audited, and the first against each other one; a copy with one flipped bit is found.
 fn tamper_and_audit(world: &mut World, dir: &Path) -> anyhow::Result<()> {
-    step(14, "監査 audit both logs, their cross-check, and a tampered copy");
+    step(16, "監査 audit the logs, their cross-checks, and a tampered copy");
     world.stop()?;
     for node in &world.towns {
         let report = audit::verify_folder(&node.data())?;
         ensure!(report.sound(), "{}", report.text());
         out::line(indented(&report.text(), 6));
     }
-    let [a, b] = &world.towns[..] else { bail!("two towns") };
-    let crossed = audit::cross_folders(&a.data(), &b.data())?;
-    ensure!(crossed.sound(), "{}", crossed.text());
-    out::line(indented(&crossed.text(), 8));
+    let [a, others @ ..] = &world.towns[..] else { bail!("three towns") };
+    for other in others {
+        let crossed = audit::cross_folders(&a.data(), &other.data())?;
+        ensure!(crossed.sound(), "{}", crossed.text());
+        out::line(indented(&crossed.text(), 8));
+    }
     let copy = dir.join("tampered");
     copy_folder(&a.data().join("journal"), &copy.join("journal"))?;
     let segment = copy.join("journal").join("00000000.seg");
