@@ -254,9 +254,7 @@ fn an_answer_that_is_lost_is_asked_for_again() -> anyhow::Result<()> {
         two.line.set(Way::Back, Flow::Late(Duration::from_millis(300)));
         let transfer = two.offer(&me, 30)?;
         let there = round.saturating_mul(30).saturating_add(1_001);
-        two.wait_for("the other town's decision", || {
-            Ok((balance(&taro)? == there).then_some(()))
-        })?;
+        two.wait_for("the other town's decision", || Ok((balance(&taro)? == there).then_some(())))?;
         two.line.set(Way::Back, Flow::Lost);
         let decided = size(two.b())?;
         // The other town has decided, and this one cannot know it.
