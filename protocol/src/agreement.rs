@@ -1,7 +1,5 @@
 //! Agreements: what two towns signed about points that move between them.
 
-pub mod exchange;
-
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 

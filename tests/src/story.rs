@@ -392,7 +392,10 @@ pub fn text(value: &Value, field: &str) -> String {
 }
 
 /// A `jichi` whose wall clock is off by what the file says; its monotonic clock is left alone.
-fn program_with_clock(offset: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When libfaketime is missing.
+pub fn program_with_clock(offset: &Path) -> anyhow::Result<PathBuf> {
     let folders = fs::read_dir("/usr/lib")?;
     let library = |folder: fs::DirEntry| folder.path().join("faketime/libfaketimeMT.so.1");
     let library = folders.flatten().map(library).find(|library| library.is_file());

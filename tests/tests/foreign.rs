@@ -203,8 +203,8 @@ fn another_implementation_verifies_every_vector() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_town_written_from_the_documents_trades_with_a_node() -> anyhow::Result<()> {
+/// A node and the foreign town, which have agreed; and the key by which the latter witnesses.
+fn met() -> anyhow::Result<(Town, Foreign, VerifierKey)> {
     let before_start = |dir: &Path| -> anyhow::Result<()> {
         let path = dir.join("node.toml");
         Ok(fs::write(&path, fs::read_to_string(&path)? + "\n[witness]\nevery_s = 1\n")?)
@@ -224,12 +224,30 @@ fn a_town_written_from_the_documents_trades_with_a_node() -> anyhow::Result<()> 
 
     takes_the_directory(&town, &mut foreign)?;
     agree(town.node(), &mut foreign)?;
+    Ok((town, foreign, witness))
+}
+
+#[test]
+fn unknown_keys_wrong_recipients_bad_signatures_and_replays_change_nothing() -> anyhow::Result<()> {
+    let (mut town, mut foreign, _) = met()?;
+    let resident = town.sign_in(town.people.first().context("a resident")?)?.client;
+    let here = resident.command("/v1/me/handles", &json!({"town": CODE}))?;
+    let here = text(&here, "handle");
+    points_come_here(&resident, &mut foreign, &here, 200, 5_200)?;
+    forgeries_change_nothing(&town, &resident, &mut foreign, &here)?;
+    points_come_here(&resident, &mut foreign, &here, 50, 5_250)?;
+    town.node_mut().stop()?;
+    audit_is_sound(&town.node().data())
+}
+
+#[test]
+fn a_town_written_from_the_documents_trades_with_a_node() -> anyhow::Result<()> {
+    let (mut town, mut foreign, witness) = met()?;
     let resident = town.sign_in(town.people.first().context("a resident")?)?.client;
     let handle = points_go_there(&resident, &mut foreign)?;
     let here = resident.command("/v1/me/handles", &json!({"town": CODE}))?;
     let here = text(&here, "handle");
     points_come_here(&resident, &mut foreign, &here, 200, 4_900)?;
-    forgeries_change_nothing(&town, &resident, &mut foreign, &here)?;
     points_come_here(&resident, &mut foreign, &here, 50, 4_950)?;
     let unknown = foreign.ask("offer", json!({"handle": "00".repeat(16), "points": 5}))?;
     settles_there(&mut foreign, &text(&unknown, "transfer"), "returned")?;
@@ -319,14 +337,18 @@ fn forgeries_change_nothing(
     })?;
     let (before, held) = (size(town.node())?, balance(resident)?);
     let state = foreign.ask("state", json!({}))?;
-    // NotInDirectory and NoProof.
-    for (how, fault) in [("signature", 1), ("receipt", 2)] {
+    // NotInDirectory, DoesNotFit and NoProof.
+    for (how, fault) in [("signature", 1), ("recipient", 5), ("receipt", 2)] {
         let forged = json!({"handle": handle, "points": 77, "how": how});
         let reply = foreign.ask("forge", forged)?;
         ensure!(reply["fault"] == fault, "{how}: {reply}");
         let heard = reply["heard"].as_array().and_then(|heard| heard.get(1)?.as_u64());
         ensure!(heard.is_none_or(|heard| Some(heard) == state["sent"].as_u64()), "{reply}");
     }
+    // What was heard long ago is heard, and nothing else; by an unknown key it is not.
+    let reply = foreign.ask("replay", json!({}))?;
+    ensure!(reply["fault"].is_null() && reply["heard"][1] == state["sent"], "{reply}");
+    ensure!(foreign.ask("stranger", json!({}))?["taken"] == false, "a stranger is heard");
     ensure!((size(town.node())?, balance(resident)?) == (before, held), "a forgery left something");
     Ok(())
 }

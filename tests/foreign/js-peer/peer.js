@@ -99,8 +99,23 @@ const commands = {
   transfer: ({ transfer, handle }) => ({
     state: town.transfers.get(transfer) ?? null, points: town.handles.get(handle) ?? null
   }),
-  /** Delivers the next offer wrongly: signed by a stranger, or with a receipt of another log. */
+  /** Delivers the next offer wrongly: signed by a stranger, for another town, or with a receipt of
+   * another log. */
   forge: async ({ handle, points, how }) => deliver(town.forgery(bytes(handle), points, how, key('witness'))),
+  /** Delivers again what was heard long ago. */
+  replay: async () => deliver(town.replay()),
+  /** Delivers the same by a transport key that the directory does not name; whether it was taken. */
+  stranger: async () => {
+    const unknown = await Net.open(randomBytes(32), '/ip4/127.0.0.1/tcp/0', () => true, {})
+    try {
+      await unknown.ask(town.peer.addresses[0], Protocol.Envelope, town.replay())
+      return { taken: true }
+    } catch {
+      return { taken: false }
+    } finally {
+      await unknown.close()
+    }
+  },
   /** How many messages the other side has heard, whom it has witnessed up to which size, and how
    * often it was asked what it holds of the other town. */
   state: () => ({

@@ -49,12 +49,12 @@ export class Town {
   }
 
   /** Drafts the next message of this direction. */
-  draft(body, signer = this.keys.channel) {
+  draft(body, signer = this.keys.channel, recipient = this.peer.party) {
     const number = this.sent.length + 1
     const previous = number === 1 ? ZERO : sha256(this.sent[number - 2].envelope)
     const acked = [this.peer.generation, this.received.length]
     const header = {
-      purpose: MONEY, sender: this.code, recipient: this.peer.party, generation: GENERATION, number, previous, acked
+      purpose: MONEY, sender: this.code, recipient, generation: GENERATION, number, previous, acked
     }
     return sealEnvelope(signer, header, body)
   }
@@ -86,12 +86,20 @@ export class Town {
     return transfer
   }
 
-  /** An offer that has to be refused: by a strange `signature`, or a `receipt` of a strange log. */
-  forgery(recipient, points, how, stranger) {
-    const { body, entry } = this.offerOf(recipient, points)
-    const envelope = this.draft(body, how === 'signature' ? stranger : this.keys.channel)
+  /** An offer that has to be refused: by a strange `signature`, for another `recipient`, or with a
+   * `receipt` of a strange log. */
+  forgery(handle, points, how, stranger) {
+    const { body, entry } = this.offerOf(handle, points)
+    const signer = how === 'signature' ? stranger : this.keys.channel
+    const envelope = this.draft(body, signer, how === 'recipient' ? '242012' : this.peer.party)
     const log = how === 'receipt' ? new Log(this.code, GENERATION, stranger) : this.log
     return writeDelivery(envelope, log.receipt(log.append({ ...entry, sent: envelope })))
+  }
+
+  /** The first message, which was heard long ago, as it was. */
+  replay() {
+    const [{ envelope, index }] = this.sent
+    return writeDelivery(envelope, this.log.receipt(index))
   }
 
   /** The messages that the other side has not heard, each as a delivery. */

@@ -49,7 +49,7 @@ fn member(node: &Node) -> anyhow::Result<Member> {
     let name = |of: fn(&TownConfig) -> &String, other: &str| {
         settings.config.town.as_ref().map_or_else(|| other.to_owned(), |town| of(town).clone())
     };
-    let address = format!("/ip4/127.0.0.1/tcp/{}", node.addresses.peer.port());
+    let address = format!("/ip4/127.0.0.1/tcp/{}", node.reached_at.port());
     let address = address.parse().map_err(|error| anyhow!("{error}"))?;
     Ok(Member {
         who: node.town.map_or(Party::Coordinator, Party::Town),

@@ -77,6 +77,8 @@ pub struct Node {
     pub ahead: Ahead,
     /// The generation of its log that the directory names.
     pub generation: Generation,
+    /// Where the directory says that other nodes reach it.
+    pub reached_at: SocketAddr,
     program: PathBuf,
     child: Option<Child>,
 }
@@ -319,8 +321,8 @@ impl Node {
         fs::write(dir.join("node.toml"), text.replace(&peer(is.peer), &peer(new.peer)))?;
         let (town, ahead, program) = (self.town, self.ahead.clone(), self.program.clone());
         let generation = self.generation;
-        let dir = dir.to_path_buf();
-        Ok(Self { dir, addresses: new, town, ahead, generation, program, child: None })
+        let (dir, reached_at) = (dir.to_path_buf(), new.peer);
+        Ok(Self { dir, addresses: new, town, ahead, generation, reached_at, program, child: None })
     }
 
     /// The folder of its stores.
@@ -427,8 +429,8 @@ fn make_node(
     }
     let town = settings.town;
     let (program, ahead) = (program.to_path_buf(), ahead.clone());
-    let generation = Generation(1);
-    Ok(Node { dir, addresses, town, ahead, generation, program, child: None })
+    let (generation, reached_at) = (Generation(1), addresses.peer);
+    Ok(Node { dir, addresses, town, ahead, generation, reached_at, program, child: None })
 }
 
 fn config_text(
