@@ -299,7 +299,7 @@ impl Ledger {
             Some(Message::Answer(answer)) if self.cancels_request(answer) => {
                 self.apply_request_cancel(town, answer.transfer);
             }
-            Some(Message::Offer(offer)) => self.given(&offer.transfer),
+            Some(Message::Offer(offer)) => self.given(town, offer, effect)?,
             Some(Message::Request(body)) => self.apply_requested(town, body, effect),
             Some(Message::Decline(body)) => self.apply_declined(town, body),
             Some(Message::PeriodEnd(statement)) => {

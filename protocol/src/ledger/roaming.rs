@@ -357,7 +357,10 @@ impl Ledger {
     /// Whether an answer is the cancel of a request that was not offered on.
     pub(super) fn cancels_request(&self, body: &AnswerBody) -> bool {
         let cancelled = Answer::Refuse { reason: RefuseReason::Cancelled };
-        body.offer.is_none() && body.answer == cancelled && !self.outgoing.contains(&body.transfer)
+        let recovery = self.meta.recovery.as_ref();
+        let lost = recovery.is_some_and(|known| known.lost.contains_key(&body.transfer));
+        let offered = lost || self.outgoing.contains(&body.transfer);
+        body.offer.is_none() && body.answer == cancelled && !offered
     }
 
     pub(super) fn apply_request_cancel(&mut self, town: TownId, request: TransferId) {

@@ -2,16 +2,18 @@
 //! peers say about them. What lots no longer cover is `loss(restore)`.
 
 use super::{
-    Broken, Ledger, Plan,
+    Broken, Ledger, Plan, Taken,
     restore::{Lost, LostStage, Stage},
 };
 use crate::{
     account::{Account, HolderState, LossCause},
+    entry::Effect,
     envelope::{Acked, Envelope},
-    id::{ChannelNumber, EntryIndex, TownId, TransferId},
+    id::{ChannelNumber, EntryIndex, TownId},
     points::Points,
     posting::{Posting, Postings},
     refusal::Refusal,
+    settlement::Flow,
     transfer::{Answer, AnswerBody, Incoming, Message, OfferBody, OutgoingStage, Recipient},
 };
 
@@ -123,6 +125,13 @@ impl Ledger {
             Recipient::Account(handle) | Recipient::Moved(handle) => Some(handle),
             Recipient::Shop(_) => None,
         };
+        if let Recipient::Shop(merchant) = offer.recipient
+            && self.merchants.contains(&merchant)
+        {
+            let into = Account::Merchant(merchant);
+            let postings = Postings::between(Account::OwedBy(town), into, sum);
+            return postings.map_or(Plan::FACT, Plan::moving);
+        }
         let account = handle.and_then(|handle| self.handles.get(&handle));
         let account = account.map(|(_, account)| *account);
         let taken = account.and_then(|account| {
@@ -145,9 +154,33 @@ impl Ledger {
         taken.or_else(unclaimed).map_or(Plan::FACT, Plan::moving)
     }
 
-    pub(super) fn given(&mut self, transfer: &TransferId) {
-        if let Some(recovery) = &mut self.meta.recovery {
-            recovery.given.remove(transfer);
+    /// Notes an offer that comes again behind a restore: what it moved belongs to the month in
+    /// which it was accepted, and a shop is paid for it. A refund of it needs the lost Accept, so
+    /// the shop gives back in another way.
+    pub(super) fn given(
+        &mut self,
+        town: TownId,
+        offer: &OfferBody,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
+        let transfer = offer.transfer;
+        let recovery = self.meta.recovery.as_mut();
+        let was_given = recovery.is_some_and(|recovery| recovery.given.remove(&transfer));
+        if !was_given || effect.postings.as_slice().is_empty() {
+            return Ok(());
+        }
+        let sum = Points::sum(offer.lots.iter().map(|lot| lot.points)).ok_or(Broken::Balance)?;
+        if let Recipient::Shop(merchant) = offer.recipient
+            && self.merchants.contains(&merchant)
+        {
+            self.shop_took(merchant, self.meta.day, Taken::Payment, sum)?;
+        }
+        let answer = self.incoming.get(&transfer).map(|incoming| incoming.answer.answer);
+        match answer {
+            Some(Answer::Accept { date }) => {
+                self.note_in_period((town, Flow::Taken), date, transfer, sum)
+            }
+            Some(Answer::Refuse { .. }) | None => Ok(()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod house;
 mod months;
+mod restored;
 mod third;
 
 pub(super) use third::with_a_third_town;

@@ -93,7 +93,7 @@ fn recover(desk: &mut Desk, peer: &Desk) {
 }
 
 /// Until nobody has anything to say.
-fn settle(pair: &mut Pair) {
+pub(super) fn settle(pair: &mut Pair) {
     loop {
         let before = (pair.a.journal.len(), pair.b.journal.len());
         recover(&mut pair.a, &pair.b);
@@ -106,7 +106,7 @@ fn settle(pair: &mut Pair) {
     }
 }
 
-fn new_directory(pair: &mut Pair, version: u64) {
+pub(super) fn new_directory(pair: &mut Pair, version: u64) {
     let part = directory(version, &[&pair.a, &pair.b]);
     for desk in [&mut pair.a, &mut pair.b] {
         desk.fact(Command::TakeDirectory(part.clone(), Nothing {}));

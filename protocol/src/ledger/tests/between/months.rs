@@ -6,7 +6,7 @@ fn month(text: &str) -> Month {
     day(text).month()
 }
 
-fn period(desk: &Desk, town: TownId, on: &str, flow: Flow) -> (u32, u64, PeriodStage) {
+pub(super) fn period(desk: &Desk, town: TownId, on: &str, flow: Flow) -> (u32, u64, PeriodStage) {
     let key = PeriodKey { town, month: month(on), flow };
     let period = desk.ledger.periods().find(|(known, _)| **known == key).unwrap().1;
     (period.own.count, period.own.points.get(), period.stage.clone())
