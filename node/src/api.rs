@@ -68,6 +68,7 @@ pub mod payout;
 // Between towns.
 pub mod roaming;
 pub mod settlement;
+pub mod agreement;
 
 // Moving in.
 pub mod import;

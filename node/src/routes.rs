@@ -118,6 +118,7 @@ fn staff() -> Router<Town> {
 
     // Between towns.
     let all = all.merge(api::settlement::routes());
+    let all = all.merge(api::agreement::routes());
 
     // Restore.
     let all = all.merge(api::restore::routes());

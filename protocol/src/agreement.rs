@@ -1,5 +1,7 @@
 //! Agreements: what two towns signed about points that move between them.
 
+pub mod exchange;
+
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -32,6 +34,21 @@ impl Movable {
             (Self::Converted, Birth::Administrative(_) | Birth::Reward(_)) => false,
         }
     }
+}
+
+/// A way in which points move between two towns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Movement {
+    /// A holder sends points to an account in the other town.
+    #[n(0)]
+    Exchange,
+    /// A holder pays at a shop of the other town.
+    #[n(1)]
+    Shopping,
+    /// A holder moves house, with all that the account holds.
+    #[n(2)]
+    House,
 }
 
 /// Most shops that an agreement names.
@@ -76,6 +93,9 @@ pub struct Agreement {
     /// agreement on specialty goods (特産品相互取扱協定) names those that sell them.
     #[n(7)]
     pub shops: Option<Vec<AgreedShop>>,
+    /// How points may move, in order; none for every way.
+    #[n(8)]
+    pub movements: Option<Vec<Movement>>,
 }
 
 impl Agreement {
@@ -100,7 +120,17 @@ impl Agreement {
                 && shops.is_sorted_by(|before, after| before < after)
                 && shops.iter().all(of_the_two)
         });
-        self.low < self.high && self.from <= self.until && self.number > 0 && shops
+        let movements = self.movements.as_ref().is_none_or(|ways| {
+            !ways.is_empty() && ways.is_sorted_by(|before, after| before < after)
+        });
+        let in_order = self.low < self.high && self.from <= self.until && self.number > 0;
+        in_order && shops && movements
+    }
+
+    /// Whether points may move in this way.
+    #[must_use]
+    pub fn lets(&self, movement: Movement) -> bool {
+        self.movements.as_ref().is_none_or(|ways| ways.contains(&movement))
     }
 
     /// Whether holders of the other town may pay at this shop.

@@ -2,6 +2,7 @@
 //! part that only holder and auditor see (architecture, What an entry is).
 
 mod company;
+mod agreement;
 mod bulk;
 mod fact;
 mod library;
@@ -23,6 +24,7 @@ mod voucher;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+pub use agreement::ProposalDeclined;
 pub use bulk::{
     BulkClosing, BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, BulkSweep,
     GroupPerson, GroupPrivate, GroupShared, SlipClaim, SlipLine, SlipLines, SlipReissue,
@@ -81,7 +83,7 @@ pub use voucher::{
 };
 
 use crate::{
-    agreement::SignedAgreement,
+    agreement::{SignedAgreement, exchange::Proposal},
     calendar::HolidayTable,
     catalogue::Catalogue,
     date::BusinessDate,
@@ -489,6 +491,14 @@ commands! {
     153 EndLibraryLink(Nothing, LibraryEnding): Node,
     /// A card's number was erased here.
     154 ConfirmLibraryErasure(Nothing, LibraryErasure): Node,
+
+    // Agreements: 160 to 162.
+    /// Proposes an agreement to another town, under this town's seal.
+    160 ProposeAgreement(Proposal, ByOfficer): Node,
+    /// Agrees to what another town proposed.
+    161 AgreeToProposal(SignedAgreement, ByOfficer): Node,
+    /// Declines what another town proposed.
+    162 DeclineProposal(ProposalDeclined, ByOfficer): Node,
 
     // Restore: 170 to 179.
     /// The town begins anew from a backup, with a new generation of log and channels.

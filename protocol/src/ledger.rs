@@ -59,10 +59,12 @@ mod payout;
 mod import;
 
 // Between towns.
+mod agreement;
 mod house;
 mod roaming;
 mod roaming_refund;
 mod settlement;
+mod word;
 
 // Library cards.
 mod library;
@@ -259,6 +261,7 @@ pub struct Ledger {
 
     // Library cards.
     /// Links of this town's holders.
+    dealings: Hashed<TownId, crate::agreement::exchange::Dealing>,
     library_links: Hashed<crate::id::LibraryLinkId, crate::library::HolderLink>,
     /// Links to cards of this body's library, by base town and link.
     library_cards: Hashed<Digest, crate::library::CardLink>,

@@ -454,6 +454,8 @@ refusals! {
     234 OriginalUnderWay retry "original_under_way",
     /// The agreement with the holder's town is for other shops.
     235 ShopNotAgreed final "shop_not_agreed",
+    /// The agreement with this town is not for points that move in this way.
+    236 MovementNotAgreed final "movement_not_agreed",
     /// No such month with this town.
     240 UnknownPeriod retry "unknown_period",
     /// The month is not stated by both towns in equal words.
@@ -468,6 +470,12 @@ refusals! {
     251 LibraryLinked final "library_linked",
     /// The link was refused or has ended.
     252 LibraryLinkEnded final "library_link_ended",
+
+    // Agreements: 260 to 269.
+    /// No proposal of these terms waits for an answer of this town.
+    260 UnknownAgreementProposal retry "unknown_agreement_proposal",
+    /// The last day of the terms lies behind.
+    261 AgreementOver { 0 until: BusinessDate } final "agreement_over",
 
     // Restore: 270 to 274.
     /// The town begins anew from a backup: nothing moves until what the peers have is taken back.

@@ -1,4 +1,4 @@
-//! What officers do: accounts, shops, terminals, programmes, grants, agreements, catalogue.
+//! What officers do: accounts, shops, terminals, programmes, grants, catalogue.
 
 use std::net::SocketAddr;
 
@@ -10,8 +10,6 @@ use axum::{
 };
 use jichi_protocol::{
     account::{HolderClass, HolderState},
-    agreement::{AgreedShop, Agreement, Movable, Seal, SignedAgreement},
-    codec,
     command::{
         AccountOpening, AccountStateChange, Actor, ByOfficer, Command, InUse, MerchantSetting,
         Nothing, ProposalDecision, TerminalSetting, Verdict,
@@ -53,8 +51,6 @@ pub fn routes() -> Router<Town> {
         .route("/v1/terminals", post(set_terminal))
         .route("/v1/proposals", post(propose).get(super::proposal::waiting))
         .route("/v1/proposals/{id}/decision", post(decide))
-        .route("/v1/agreements/seal", post(seal))
-        .route("/v1/agreements", post(agree))
         .route("/v1/clock/confirmations", post(super::health::confirm_clock))
         .route("/v1/operations/{key}", get(super::payment::operation))
 }
@@ -321,115 +317,6 @@ async fn decide(
     let proposal = proposal.parse().map_err(|_| EdgeProblem::NotFound)?;
     let decision = ProposalDecision { proposal, verdict, approver };
     let committed = submit(&town, key, Command::DecideProposal(Nothing {}, decision)).await?;
-    Ok(Done::over(&committed, answer::Nothing {}))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum MovableBody {
-    Converted,
-    Everything,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TermsBody {
-    low: String,
-    high: String,
-    number: u32,
-    movable: MovableBody,
-    cap: u64,
-    from: String,
-    until: String,
-    /// The shops at which the other town's holders may pay; every shop without it.
-    shops: Option<Vec<AgreedShopBody>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AgreedShopBody {
-    town: String,
-    merchant: u32,
-}
-
-impl TermsBody {
-    fn shops(&self) -> Result<Option<Vec<AgreedShop>>, Problem> {
-        let Some(named) = &self.shops else { return Ok(None) };
-        let shop = |shop: &AgreedShopBody| {
-            let town = shop.town.parse().map_err(|_| invalid("shops"))?;
-            Ok(AgreedShop { town, merchant: MerchantId(shop.merchant) })
-        };
-        let mut shops = named.iter().map(shop).collect::<Result<Vec<_>, Problem>>()?;
-        shops.sort_unstable();
-        Ok(Some(shops))
-    }
-
-    fn agreement(&self) -> Result<Agreement, Problem> {
-        Ok(Agreement {
-            low: self.low.parse().map_err(|_| invalid("low"))?,
-            high: self.high.parse().map_err(|_| invalid("high"))?,
-            number: self.number,
-            movable: match self.movable {
-                MovableBody::Converted => Movable::Converted,
-                MovableBody::Everything => Movable::Everything,
-            },
-            cap: points(self.cap)?,
-            from: self.from.parse().map_err(|_| invalid("from"))?,
-            until: self.until.parse().map_err(|_| invalid("until"))?,
-            shops: self.shops()?,
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SealBody {
-    key: String,
-    signature: String,
-}
-
-/// This town's signature under an agreement; the other town's officer gives it theirs.
-async fn seal(
-    State(town): State<Town>,
-    Officer(officer): Officer,
-    StrictJson(body): StrictJson<TermsBody>,
-) -> Result<Json<SealBody>, Problem> {
-    officer.require(Role::Approver)?;
-    let agreement = body.agreement()?;
-    if agreement.peer_of(town.id()).is_none() || !agreement.well_formed() {
-        return Err(jichi_protocol::refusal::Refusal::NotWellFormed.into());
-    }
-    let seal = town.seal(&codec::encode(&agreement));
-    Ok(Json(SealBody { key: seal.key.to_string(), signature: seal.signature.to_string() }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AgreementBody {
-    terms: TermsBody,
-    low: SealBody,
-    high: SealBody,
-}
-
-/// Takes an agreement that both towns signed.
-async fn agree(
-    State(town): State<Town>,
-    Officer(officer): Officer,
-    IdempotencyKey(key): IdempotencyKey,
-    StrictJson(body): StrictJson<AgreementBody>,
-) -> Result<Done<answer::Nothing>, NoEntry> {
-    let officer = officer.require(Role::Approver)?;
-    let sealed = |seal: &SealBody| -> Result<Seal, Problem> {
-        let key = seal.key.parse().map_err(|_| invalid("key"))?;
-        let signature = seal.signature.parse().map_err(|_| invalid("signature"))?;
-        Ok(Seal { key, signature })
-    };
-    let signed = SignedAgreement {
-        agreement: body.terms.agreement()?,
-        low: sealed(&body.low)?,
-        high: sealed(&body.high)?,
-    };
-    let committed = submit(&town, key, Command::TakeAgreement(signed, by(officer))).await?;
     Ok(Done::over(&committed, answer::Nothing {}))
 }
 

@@ -114,6 +114,8 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::RefundInstead
         | Refusal::OriginalUnderWay
         | Refusal::ShopNotAgreed
+        | Refusal::MovementNotAgreed
+        | Refusal::UnknownAgreementProposal
         | Refusal::UnknownPeriod
         | Refusal::PeriodNotClosed
         | Refusal::PeriodAgreed
@@ -123,6 +125,7 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         Refusal::TooYoung { on } => both(format!("基準日{on}"), format!("by the end of {on}")),
         Refusal::OutOfSeason { month } => both(format!("{month}月"), format!("month {month}")),
         Refusal::NotByRule { right } => both(format!("正しくは{right}"), format!("right: {right}")),
+        Refusal::AgreementOver { until } => both(format!("{until}まで"), format!("until {until}")),
         Refusal::CodeOver { last } => both(format!("{last}まで"), format!("until {last}")),
         Refusal::CodeUsed { first } => both(format!("記録番号{first}"), format!("entry {first}")),
         Refusal::AttributesUnknown

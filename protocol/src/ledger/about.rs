@@ -63,7 +63,7 @@ impl Ledger {
     /// How much of an account's balance may be spent at shops of another town today.
     #[must_use]
     pub fn spendable_in(&self, account: &AccountId, town: &TownId) -> Points {
-        let agreement = self.agreement_on(town, self.meta.day);
+        let agreement = self.agreement_for(town, crate::agreement::Movement::Shopping);
         agreement.map_or(Points::ZERO, |agreement| self.movable_by(account, agreement))
     }
 }

@@ -3,6 +3,7 @@
 use super::{Broken, Ledger, Plan, check::may_receive};
 use crate::{
     account::{Account, Side},
+    agreement::{Movement, exchange::AgreementMessage},
     channel::{Arrival, Channel},
     entry::Effect,
     envelope::{Envelope, Purpose},
@@ -42,11 +43,11 @@ impl Ledger {
         let fresh;
         let channel = match (self.channels.get(&sender), envelope.header().purpose) {
             (Some(channel), _) => channel,
-            (None, Purpose::Library) => {
+            (None, Purpose::Library | Purpose::Agreement) => {
                 fresh = self.channel_on_demand(&sender)?;
                 &fresh
             }
-            (None, Purpose::Money | Purpose::Agreement | Purpose::Control) => {
+            (None, Purpose::Money | Purpose::Control) => {
                 return Err(Refusal::NoAgreement);
             }
         };
@@ -72,8 +73,9 @@ impl Ledger {
         match envelope.header().purpose {
             Purpose::Money => self.plan_money(&envelope, message, &after),
             Purpose::Library => Ok(self.plan_library(&envelope, &after)),
+            Purpose::Agreement => self.plan_agreement_said(&envelope, &after),
             // Kept, and does nothing: an upgrade may read it.
-            Purpose::Agreement | Purpose::Control => Ok(Plan::FACT),
+            Purpose::Control => Ok(Plan::FACT),
         }
     }
 
@@ -135,7 +137,12 @@ impl Ledger {
             return Err(RefuseReason::Unreadable);
         }
         let agreement = self.agreement_on(&town, today).map_err(|_| RefuseReason::NoAgreement)?;
-        if agreement.number != offer.agreement {
+        let movement = match offer.recipient {
+            Recipient::Account(_) => Movement::Exchange,
+            Recipient::Shop(_) => Movement::Shopping,
+            Recipient::Moved(_) => Movement::House,
+        };
+        if agreement.number != offer.agreement || !agreement.lets(movement) {
             return Err(RefuseReason::NoAgreement);
         }
         let handle = match offer.recipient {
@@ -265,7 +272,7 @@ impl Ledger {
         let town = envelope.header().sender;
         let me = self.meta.town;
         let message = Message::of(&envelope);
-        if envelope.header().purpose == Purpose::Library {
+        if matches!(envelope.header().purpose, Purpose::Library | Purpose::Agreement) {
             self.make_channel(&town).map_err(|_| Broken::Unknown)?;
         }
         let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
@@ -317,6 +324,9 @@ impl Ledger {
         }
         if is_new && let Some(message) = LibraryMessage::of(&envelope) {
             self.library_heard(town, &message);
+        }
+        if is_new && let Some(message) = AgreementMessage::of(&envelope) {
+            self.agreement_heard(town, message);
         }
         self.end_recovery(&town);
         Ok(())

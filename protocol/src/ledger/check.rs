@@ -9,7 +9,7 @@ use crate::{
     command::{Basis, Command, InUse},
     entry::Submission,
     envelope::Envelope,
-    id::TerminalId,
+    id::{TerminalId, TownId},
     refusal::Refusal,
     signature::{BadSignature, Domain, PublicKey},
 };
@@ -128,6 +128,14 @@ impl Ledger {
             }
             Basis::Rule | Basis::Node => Ok(Vec::new()),
         }
+    }
+
+    /// The channel keys that are a town's own.
+    pub(super) fn channel_keys(&self, town: &TownId) -> Vec<PublicKey> {
+        if *town == self.meta.town {
+            return alloc::vec![self.meta.channel_key];
+        }
+        self.members.get(town).map(|member| member.channel_key).into_iter().collect()
     }
 
     fn terminal_key(&self, terminal: &TerminalId) -> Result<Vec<PublicKey>, Refusal> {

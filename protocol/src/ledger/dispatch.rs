@@ -144,6 +144,10 @@ impl Ledger {
             Command::AnswerLibraryLink(_, verdict) => self.plan_library_verdict(verdict),
             Command::EndLibraryLink(_, ending) => self.plan_library_end(ending),
             Command::ConfirmLibraryErasure(_, erasure) => self.plan_library_erasure(erasure),
+            // Agreements by envelopes.
+            Command::ProposeAgreement(proposal, _) => self.plan_propose_agreement(proposal),
+            Command::AgreeToProposal(signed, _) => self.plan_agree(signed),
+            Command::DeclineProposal(declined, _) => self.plan_decline_agreement(declined),
             // Restore.
             Command::Restart(restart, by) => self.plan_restart(restart, by),
             Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
@@ -367,6 +371,16 @@ impl Ledger {
             }
             Command::ConfirmLibraryErasure(_, erasure) => {
                 self.apply_library_erasure(entry.index, erasure, effect)?;
+            }
+            // Agreements by envelopes.
+            Command::ProposeAgreement(proposal, _) => {
+                self.apply_propose_agreement(entry.index, proposal, effect)?;
+            }
+            Command::AgreeToProposal(signed, _) => {
+                self.apply_agree(entry.index, signed, effect)?;
+            }
+            Command::DeclineProposal(declined, _) => {
+                self.apply_decline_agreement(entry.index, declined, effect)?;
             }
             // Restore.
             Command::Restart(restart, _) => self.apply_restart(restart),

@@ -5,9 +5,7 @@ use alloc::vec::Vec;
 use super::{Broken, Ledger, Plan, check::may_receive};
 use crate::{
     account::HolderState,
-    agreement::SignedAgreement,
     catalogue::Catalogue,
-    channel::Channel,
     command::{
         AccountOpening, AccountStateChange, CompanyLink, DAY_CLOSE_MAX, DirectoryPart, HandleIssue,
         MerchantSetting, Preset, PresetSetting, TerminalSetting,
@@ -118,34 +116,6 @@ impl Ledger {
         Ok(Plan::FACT)
     }
 
-    pub(super) fn plan_agreement(&self, signed: &SignedAgreement) -> Result<Plan, Refusal> {
-        let agreement = &signed.agreement;
-        let peer = agreement.peer_of(self.meta.town).ok_or(Refusal::NotThisTown)?;
-        if !agreement.well_formed() {
-            return Err(Refusal::NotWellFormed);
-        }
-        // The seals name the keys; those that the directory names decide.
-        let signers =
-            self.signers(&crate::command::Command::TakeAgreement(signed.clone(), nobody()))?;
-        if signers != [signed.low.key, signed.high.key] {
-            return Err(Refusal::NotInDirectory);
-        }
-        match self.agreements.get(&peer) {
-            Some(known) if known.agreement.number >= agreement.number => Err(Refusal::NotNewer),
-            Some(_) | None => Ok(Plan::FACT),
-        }
-    }
-
-    pub(super) fn apply_agreement(&mut self, signed: &SignedAgreement) -> Result<(), Broken> {
-        let peer = signed.agreement.peer_of(self.meta.town).ok_or(Broken::Unknown)?;
-        self.agreements.insert(peer, signed.clone());
-        if !self.channels.contains(&peer) {
-            let generation = self.members.get(&peer).ok_or(Broken::Unknown)?.generation;
-            self.channels.insert(peer, Channel::new(self.meta.generation, generation));
-        }
-        Ok(())
-    }
-
     pub(super) fn plan_account(&self, opening: &AccountOpening) -> Result<Plan, Refusal> {
         if self.holders.contains(&opening.account) { Err(Refusal::Exists) } else { Ok(Plan::FACT) }
     }
@@ -241,6 +211,6 @@ impl Ledger {
 }
 
 /// An officer for a question that no officer asks: signers do not depend on it.
-const fn nobody() -> crate::command::ByOfficer {
+pub(super) const fn nobody() -> crate::command::ByOfficer {
     crate::command::ByOfficer { officer: crate::id::OfficerId(0) }
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{Broken, Ledger, Plan, check::may_spend};
 use crate::{
     account::{Account, HolderState, Side},
+    agreement::Movement,
     command::{Command, Forwarding, MovePrivate, MoveShared},
     entry::Effect,
     id::{AccountId, EntryIndex, Handle, TownId, TransferId},
@@ -49,7 +50,7 @@ impl Ledger {
         if points.is_zero() {
             return Err(Refusal::NoPoints);
         }
-        let agreement = self.agreement_on(&shared.town, self.meta.day)?;
+        let agreement = self.agreement_for(&shared.town, Movement::House)?;
         self.within_town_cap(&shared.town, agreement, points)?;
         let channel = self.open_channel(&shared.town)?;
         let offer = OfferBody {
@@ -137,7 +138,7 @@ impl Ledger {
         }
         let due = self.forwards.iter().find_map(|account| {
             let to = self.moved.get(account)?;
-            let agreement = self.agreement_on(&to.town, self.meta.day).ok()?;
+            let agreement = self.agreement_for(&to.town, Movement::House).ok()?;
             let points = points_of(&self.left_behind(account));
             self.within_town_cap(&to.town, agreement, points).ok()?;
             self.open_channel(&to.town).ok()?;

@@ -326,15 +326,7 @@ impl Ledger {
         if town == self.meta.town {
             return Ok(Plan::FACT);
         }
-        let channel = self.channel_on_demand(&town)?;
-        if self.recovering(&town).is_some() {
-            return Err(Refusal::Recovering);
-        }
-        if channel.is_frozen() {
-            return Err(Refusal::ChannelFrozen);
-        }
-        let message = Some(self.draft_library(&channel, town, word));
-        Ok(Plan { postings: Postings::NONE, message })
+        self.plan_word(town, Purpose::Library, codec::encode(word))
     }
 
     fn draft_library(
@@ -354,29 +346,12 @@ impl Ledger {
         effect: &Effect,
     ) -> Result<(), Broken> {
         match &effect.sent {
-            Some(sent) => {
-                self.make_channel(&town).map_err(|_| Broken::Unknown)?;
-                self.channels.get_mut(&town).ok_or(Broken::Unknown)?.sent(sent, index);
+            Some(_) => self.note_word(index, town, effect),
+            None => {
+                self.library_heard(town, word);
+                Ok(())
             }
-            None => self.library_heard(town, word),
         }
-        Ok(())
-    }
-
-    /// The channel to a town of the directory: cards need no agreement about money.
-    pub(super) fn channel_on_demand(&self, town: &TownId) -> Result<Channel, Refusal> {
-        let member = self.members.get(town).ok_or(Refusal::NotInDirectory)?;
-        let fresh = || Channel::new(self.meta.generation, member.generation);
-        Ok(self.channels.get(town).cloned().unwrap_or_else(fresh))
-    }
-
-    /// Makes the channel to a town of the directory, if there is none.
-    pub(super) fn make_channel(&mut self, town: &TownId) -> Result<(), Refusal> {
-        if !self.channels.contains(town) {
-            let channel = self.channel_on_demand(town)?;
-            self.channels.insert(*town, channel);
-        }
-        Ok(())
     }
 
     fn has_ended(&self, account: &AccountId) -> bool {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{Broken, Ledger, Payment, PaymentState, Plan, Taken, payment::lots_taken};
 use crate::{
     account::{Account, HolderState, Side},
+    agreement::Movement,
     channel::Channel,
     command::{InUse, RequestNamed, RequestProof},
     date::Time,
@@ -45,7 +46,7 @@ impl Ledger {
         if let Some(total) = intent.total_yen.filter(|total| *total < intent.points) {
             return Err(Refusal::OverTotal { total });
         }
-        let agreement = self.agreement_on(&intent.base, self.meta.day)?;
+        let agreement = self.agreement_for(&intent.base, Movement::Shopping)?;
         if !agreement.takes_at(self.meta.town, intent.merchant) {
             return Err(Refusal::ShopNotAgreed);
         }
@@ -242,7 +243,8 @@ impl Ledger {
         if body.points > limit.payment || spent.is_none_or(|sum| sum > limit.day) {
             return Err(DeclineReason::OverLimit);
         }
-        let agreement = self.agreement_on(&town, today).map_err(|_| DeclineReason::NoAgreement)?;
+        let agreement = self.agreement_for(&town, Movement::Shopping);
+        let agreement = agreement.map_err(|_| DeclineReason::NoAgreement)?;
         if !agreement.takes_at(town, body.merchant) {
             return Err(DeclineReason::ShopNotAgreed);
         }

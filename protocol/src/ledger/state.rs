@@ -249,6 +249,9 @@ macro_rules! sections {
 
             // Library cards.
             , library_links, library_cards
+
+            // Agreements by envelopes.
+            , dealings
         }
     };
 }

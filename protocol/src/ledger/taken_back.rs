@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     account::{Account, HolderState, LossCause},
+    agreement::exchange::AgreementMessage,
     entry::Effect,
     envelope::{Acked, Envelope},
     id::{ChannelNumber, EntryIndex, TownId},
@@ -88,6 +89,9 @@ impl Ledger {
                 | Message::PeriodAnswer(_),
             )
             | None => {}
+        }
+        if let Some(message) = AgreementMessage::of(&envelope) {
+            self.agreement_taken_back(town, message);
         }
         let recovering = self.recovering_mut(&town).ok_or(Broken::Unknown)?;
         if let Stage::Fenced { taken, .. } = &mut recovering.stage {

@@ -5,6 +5,7 @@
 mod bulk;
 mod corners;
 mod days;
+mod agreement;
 mod between;
 mod courses;
 pub(crate) mod desk;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Broken, Conversion, Ledger, Plan, check::may_spend, payment::lots_taken};
 use crate::{
     account::Account,
-    agreement::Agreement,
+    agreement::{Agreement, Movement},
     channel::Channel,
     codec,
     command::{Actor, OfferPrivate, OfferShared, Source, WithdrawShared},
@@ -31,7 +31,7 @@ impl Ledger {
         if self.outgoing.contains(&shared.transfer) {
             return Err(Refusal::Exists);
         }
-        let agreement = self.agreement_on(&shared.town, today)?;
+        let agreement = self.agreement_for(&shared.town, Movement::Exchange)?;
         if shared.points.is_zero() {
             return Err(Refusal::NoPoints);
         }
@@ -133,6 +133,16 @@ impl Ledger {
             return Err(Refusal::NoAgreement);
         }
         Ok(agreement)
+    }
+
+    /// The agreement with a town by which points may move in this way today.
+    pub(super) fn agreement_for(
+        &self,
+        town: &TownId,
+        movement: Movement,
+    ) -> Result<&Agreement, Refusal> {
+        let agreement = self.agreement_on(town, self.meta.day)?;
+        if agreement.lets(movement) { Ok(agreement) } else { Err(Refusal::MovementNotAgreed) }
     }
 
     /// The channel to a town of the directory, unless a fork froze it.

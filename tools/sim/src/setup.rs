@@ -231,6 +231,7 @@ fn agreement(low: usize, high: usize) -> SignedAgreement {
         from: first_day(),
         until: first_day().plus_days(AGREED_DAYS),
         shops: None,
+        movements: None,
     };
     let bytes = codec::encode(&agreement);
     let seal = |town: usize| {

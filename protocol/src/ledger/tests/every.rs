@@ -12,6 +12,7 @@ mod payout;
 mod import;
 mod orders;
 mod between;
+mod agreement;
 
 use alloc::{vec, vec::Vec};
 
@@ -38,6 +39,8 @@ use crate::{
 pub(super) const BEGIN: &str = "2027-03-20";
 /// How many messages of `b` are about money.
 const MONEY_MESSAGES: usize = 6;
+/// How many are about cards.
+const CARD_MESSAGES: usize = 8;
 pub(super) type Delivery = (Option<OperationKey>, Command);
 
 /// The kinds of command that one brings: its own, and that of what it proposes.
@@ -197,7 +200,7 @@ impl Maker<'_> {
     }
 
     /// What `b` sends: an offer, a withdraw behind it, a withdraw before its offer, that offer,
-    /// and the answer to a withdraw of `a`; then what it says about cards.
+    /// and the answer to a withdraw of `a`; then what it says about cards and agreements.
     fn envelopes(&self, account: AccountId) -> Vec<Envelope> {
         let lots: Vec<Lot> = self.pair.lots_at_a();
         let offer = |transfer, recipient| {
@@ -223,10 +226,13 @@ impl Maker<'_> {
         let money = messages.iter().map(|message| (Purpose::Money, codec::encode(message)));
         let cards = library::said();
         let cards = cards.iter().map(|message| (Purpose::Library, codec::encode(message)));
+        let words = agreement::said(self.pair);
+        let words = words.iter().map(|message| (Purpose::Agreement, codec::encode(message)));
         let b = &self.pair.b;
         let mut channel = Channel::new(Generation(1), Generation(1));
         money
             .chain(cards)
+            .chain(words)
             .map(|(purpose, body)| {
                 let draft = channel.draft(b.town, self.pair.a.town, purpose, body);
                 let envelope = draft.sign(&b.channel_key);
@@ -331,6 +337,7 @@ pub(super) fn deliveries(pair: &Pair) -> Vec<Delivery> {
     maker.import(account);
     maker.library(account);
     maker.between();
+    maker.agreements(account);
     maker.restore();
     maker.made
 }

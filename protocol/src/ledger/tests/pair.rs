@@ -83,6 +83,7 @@ pub(crate) fn agreement(
         from: day("2026-01-01"),
         until: day("2030-03-31"),
         shops: None,
+            movements: None,
     };
     change(&mut agreement);
     let bytes = codec::encode(&agreement);

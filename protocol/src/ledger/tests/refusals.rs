@@ -382,6 +382,9 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::OriginalUnderWay
         | Refusal::ShopNotAgreed => "roaming",
         Refusal::UnknownPeriod | Refusal::PeriodNotClosed | Refusal::PeriodAgreed => "settlement",
+        Refusal::UnknownAgreementProposal
+        | Refusal::AgreementOver { .. }
+        | Refusal::MovementNotAgreed => "agreement",
         Refusal::Recovering => "restore",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
@@ -595,6 +598,13 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
              shop_not_agreed",
         ),
         ("settlement", between::settlement(), "unknown_period period_not_closed period_agreed"),
+        (
+            "agreement",
+            Ladder(super::agreement::refused()),
+            "not_this_town not_well_formed agreement_over unknown_agreement_proposal not_newer \
+             unknown_agreement_proposal unknown_agreement_proposal unknown_agreement_proposal \
+             movement_not_agreed",
+        ),
         ("restore", Ladder(vec![super::restore::refused()]), "recovering"),
         (
             "library card",

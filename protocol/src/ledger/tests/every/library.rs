@@ -45,7 +45,8 @@ impl Maker<'_> {
         self.add(ending(here, 1));
         self.add(erased(LibrarySide::BaseTown, here, 1));
         self.add(ask(account, there, 2));
-        for envelope in self.envelopes(account).split_off(MONEY_MESSAGES) {
+        let envelopes = self.envelopes(account).into_iter().skip(MONEY_MESSAGES);
+        for envelope in envelopes.take(CARD_MESSAGES) {
             self.made.push(arriving(&envelope));
         }
         self.add(verdict(there, 13, Some(LinkRefusal::NotValid)));

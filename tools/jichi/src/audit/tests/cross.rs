@@ -84,6 +84,7 @@ fn agreement() -> Command {
         from: BusinessDate::new(2020, 1, 1).unwrap(),
         until: BusinessDate::LAST,
         shops: None,
+            movements: None,
     };
     let seal = |town| {
         let key = key_of(town, 1);
