@@ -43,6 +43,7 @@ pub mod http_client;
 pub mod card_system;
 pub mod library;
 pub mod restore;
+pub mod rotate;
 pub mod run;
 pub mod roaming;
 pub mod routes;

@@ -9,14 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jichi_protocol::{
-    command::ByTwo,
-    id::{AccountId, EntryIndex, Generation, OfficerId, TownId},
-};
+use jichi_protocol::id::{AccountId, EntryIndex, Generation, TownId};
 
 use crate::{
     backup::{BackupError, backup},
-    clock,
     config::Settings,
     durable,
     engine::{
@@ -27,7 +23,7 @@ use crate::{
     init::{InitError, NodeKeys, init},
     keyfile::KeyFileError,
     shred::{self, Register, ShredError},
-    staff::{Login, Staff, StaffFileFault},
+    staff::{Login, Staff, StaffFileFault, two::NotTwoOfficers},
     vault,
 };
 
@@ -51,11 +47,8 @@ pub enum RestoreError {
     )]
     JournalThere(PathBuf),
     /// Two officers are needed.
-    #[error("two different officers restore a town: one asks, another one says yes")]
-    SameOfficer,
-    /// Not in the list.
-    #[error("{0} is no officer of today in the restored staff.toml")]
-    NoOfficer(String),
+    #[error(transparent)]
+    Officers(#[from] NotTwoOfficers),
     /// The backup.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -128,7 +121,7 @@ pub async fn restore(settings: &Settings, wish: &Wish) -> Result<Begun, RestoreE
     let register = Register::read(&settings.keys, wish.erased.as_deref())?;
     let data = &settings.data;
     lay(&wish.from, data)?;
-    let by = officers(data, wish)?;
+    let by = Staff::load(data)?.two_of_today(&wish.maker, &wish.approver)?;
     let stores = Stores::of(data);
     let former = Former::open(&stores, keys.engine())?;
     forget(settings, &keys, register).await?;
@@ -178,20 +171,6 @@ fn lay(from: &Path, data: &Path) -> Result<(), RestoreError> {
     }
     remove(&staged)?;
     sync(data)
-}
-
-fn officers(data: &Path, wish: &Wish) -> Result<ByTwo, RestoreError> {
-    let staff = Staff::load(data)?;
-    let today = clock::now().date();
-    let of = |login: &Login| -> Result<OfficerId, RestoreError> {
-        let found = staff.by_login(login).filter(|(_, known)| !known.roles_on(today).is_empty());
-        found.map(|(number, _)| number).ok_or_else(|| RestoreError::NoOfficer(login.to_string()))
-    };
-    let (maker, approver) = (of(&wish.maker)?, of(&wish.approver)?);
-    if maker == approver {
-        return Err(RestoreError::SameOfficer);
-    }
-    Ok(ByTwo { maker, approver })
 }
 
 /// A backup must not bring back who asked to be erased.

@@ -5,6 +5,7 @@
 
 mod file;
 pub mod sign_in;
+pub mod two;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

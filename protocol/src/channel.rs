@@ -3,6 +3,7 @@
 
 pub mod delivery;
 pub mod fence;
+mod keys;
 pub mod outbox;
 
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -62,6 +63,9 @@ pub struct Channel {
     /// What we have of the peer's older generations, if it ever began anew.
     #[n(20)]
     fences: Option<Vec<fence::Listed>>,
+    /// The peer's keys, once they are not just the directory's.
+    #[n(21)]
+    keys: Option<keys::PeerKeys>,
 }
 
 /// Why a town's log is not trusted any more.
@@ -114,6 +118,8 @@ pub enum Arrival {
     OtherGeneration,
     /// Too far beyond a gap to be remembered; it will come again.
     TooFarAhead,
+    /// Of a key that was changed since, and no later message that came names it.
+    NotLinked,
     /// It is for another town.
     NotForUs,
     /// The channel is frozen, by an earlier fork or by trouble with the peer's log.
@@ -138,6 +144,7 @@ impl Channel {
             fork: None,
             log: None,
             fences: None,
+            keys: None,
         }
     }
 
@@ -204,6 +211,7 @@ impl Channel {
             Some(after) if after.previous != hash => {
                 Arrival::Fork(Fork { number, first: after.previous, second: hash })
             }
+            None if self.needs_link(number) => Arrival::NotLinked,
             Some(_) | None => Arrival::New,
         }
     }
@@ -222,6 +230,7 @@ impl Channel {
             | Arrival::Old
             | Arrival::OtherGeneration
             | Arrival::TooFarAhead
+            | Arrival::NotLinked
             | Arrival::NotForUs
             | Arrival::Frozen => return Vec::new(),
         }

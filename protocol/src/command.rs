@@ -5,6 +5,7 @@ mod company;
 mod agreement;
 mod bulk;
 mod fact;
+mod keys;
 mod library;
 mod life;
 mod log;
@@ -37,6 +38,7 @@ pub use fact::{
 pub use import::{
     Content, ImportClosing, ImportEnd, ImportLine, ImportLines, ImportOpening, ImportSlice,
 };
+pub use keys::Announcement;
 pub use library::{
     LibraryEnding, LibraryErasure, LibraryLinking, LibraryUnlinking, LibraryVerdict,
 };
@@ -86,6 +88,7 @@ use crate::{
     agreement::{SignedAgreement, exchange::Proposal},
     calendar::HolidayTable,
     catalogue::Catalogue,
+    control::KeyChange,
     date::BusinessDate,
     digest::Digest,
     id::{AccountId, OfficerId, PaymentId},
@@ -499,6 +502,12 @@ commands! {
     161 AgreeToProposal(SignedAgreement, ByOfficer): Node,
     /// Declines what another town proposed.
     162 DeclineProposal(ProposalDeclined, ByOfficer): Node,
+
+    // Keys: 164 and 165.
+    /// The town's envelopes are signed by another key from now on.
+    164 ChangeKey(KeyChange, ByTwo): Node,
+    /// Tells a town of the new key, before anything else is said to it.
+    165 AnnounceKey(Announcement, Nothing): Rule,
 
     // Restore: 170 to 179.
     /// The town begins anew from a backup, with a new generation of log and channels.

@@ -17,7 +17,7 @@ use crate::{
 
 pub use member::{
     ADDRESS_CHARS_MAX, ADDRESSES_MAX, Address, Few, Member, NotAMemberPart, PEER_ID_BYTES_MAX,
-    PeerId, VERSIONS_MAX, WITNESSES_MAX,
+    PeerId, REVOKED_MAX, VERSIONS_MAX, WITNESSES_MAX,
 };
 pub use statement::{
     DocumentName, HEADS_MAX, Head, Heads, ISSUED_AHEAD_MS_MAX, NotAuthorized, SIGNATURES_MAX,

@@ -118,6 +118,12 @@ impl Unsigned {
         Self { header, body }
     }
 
+    /// For whom it is.
+    #[must_use]
+    pub const fn recipient(&self) -> TownId {
+        self.header.recipient
+    }
+
     /// How many bytes the envelope will have.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -212,6 +212,9 @@ pub enum JobKind {
     /// Asks a town, or does what its fence says.
     #[n(40)]
     Recovery,
+    /// Tells a town of this town's new channel key.
+    #[n(41)]
+    AnnounceKey,
 }
 
 /// The key of an operation. The same key with the same content gives the first answer again.

@@ -61,6 +61,7 @@ mod import;
 // Between towns.
 mod agreement;
 mod house;
+mod keys;
 mod roaming;
 mod roaming_refund;
 mod settlement;
@@ -88,6 +89,7 @@ pub use draft::{Decided, Draft, Plan};
 pub use group::GROUP_PERSONS_MAX;
 pub use import::{Arriving, IMPORT_LINES_MAX, Import, ImportStage};
 pub use issued_code::{CODE_DAYS_MAX, IssuedCode, code_conversion_id};
+pub use keys::{FormerKey, OwnKeys, Telling};
 pub use library::{LibraryWork, card_link_key};
 pub use order::{Captured, Held, Hold, HoldState, SiteLinked};
 pub use payment::{Payment, PaymentPreview, PaymentState};
@@ -369,7 +371,9 @@ impl Ledger {
         if let Some(above) = self.above_one_officer(&submission.command) {
             return Err(Refusal::SecondOfficerNeeded { above });
         }
-        self.plan_command(time, &submission.command)
+        let plan = self.plan_command(time, &submission.command)?;
+        self.is_told(&submission.command, &plan)?;
+        Ok(plan)
     }
 
     /// Applies an entry.

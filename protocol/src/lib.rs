@@ -44,6 +44,7 @@ pub mod library;
 pub mod key;
 pub mod order;
 pub mod command;
+pub mod control;
 pub mod refusal;
 pub mod entry;
 

@@ -477,6 +477,9 @@ refusals! {
     /// The last day of the terms lies behind.
     261 AgreementOver { 0 until: BusinessDate } final "agreement_over",
 
+    /// The key of a channel is being changed: the message that changes it comes first.
+    264 KeyChanging retry "key_changing",
+
     // Restore: 270 to 274.
     /// The town begins anew from a backup: nothing moves until what the peers have is taken back.
     270 Recovering retry "recovering",

@@ -34,6 +34,8 @@ pub enum Domain {
     Document,
     /// An agreement between two towns.
     Agreement,
+    /// A town's change of the key that signs its envelopes, by the old key.
+    KeyChange,
     /// A grant code that holders show.
     GrantCode,
     /// A company's statement about a one-time code.
@@ -82,6 +84,7 @@ impl Domain {
             Self::Envelope => "jichi/envelope/v1",
             Self::Document => "jichi/document/v1",
             Self::Agreement => "jichi/agreement/v1",
+            Self::KeyChange => "jichi/key-change/v1",
             Self::GrantCode => "jichi/grant-code/v1",
             Self::Code => "jichi/code/v1",
             // Street cards.

@@ -4,6 +4,7 @@ pub mod books;
 pub mod card_system;
 pub mod feature;
 pub mod furnished;
+pub mod people;
 pub mod proxy;
 pub mod rules;
 pub mod steps;

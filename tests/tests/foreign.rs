@@ -110,6 +110,7 @@ impl Foreign {
             versions: Few::new(vec![1])?,
             witness_key: Some(text(&keys, "witness").parse()?),
             witnesses: None,
+            revoked: None,
         })
     }
 }

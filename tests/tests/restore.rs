@@ -14,41 +14,18 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use jichi::{
-    client::{Client, Reply, Terminal, new_key},
+    client::{Client, Terminal, new_key},
     world::{MAEBASHI, Node, OFFICER_PASSWORD, SAGAMIHARA, World, agree},
 };
 use jichi_protocol::{
     id::{Generation, MerchantId, TerminalId},
     signature::SigningKey,
 };
-use jichi_tests::town::{audit_is_sound, copy_folder, jichi_program};
+use jichi_tests::{
+    people::{PASSWORD, Person, grant, offer, open, points, text, transfer, wait_for},
+    town::{audit_is_sound, copy_folder, jichi_program},
+};
 use serde_json::{Value, json};
-
-const PASSWORD: &str = "resident-password-1";
-/// How long anything may take.
-const LOOKS_MAX: u32 = 1_200;
-const LOOK: Duration = Duration::from_millis(50);
-
-fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_default().to_owned()
-}
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
-    for _ in 0..LOOKS_MAX {
-        if let Some(found) = look() {
-            return Ok(found);
-        }
-        thread::sleep(LOOK);
-    }
-    bail!("not within a minute: {what}")
-}
-
-/// A resident, by the MyKey ID.
-struct Person {
-    mykey: String,
-    /// The handle under which the other town knows the account.
-    handle: String,
-}
 
 /// Two towns with an agreement, and a resident of each with 1,000 points.
 struct Pair {
@@ -56,56 +33,6 @@ struct Pair {
     one: Person,
     other: Person,
     folder: tempfile::TempDir,
-}
-
-fn client(node: &Node, person: &Person) -> anyhow::Result<Client> {
-    let session = json!({"mykey_id": person.mykey, "password": PASSWORD});
-    let session = node.public().post("/v1/sessions", None, &session)?.ok()?;
-    Ok(node.public().with_token(text(&session, "token")))
-}
-
-fn points(node: &Node, person: &Person) -> anyhow::Result<u64> {
-    client(node, person)?.get("/v1/me")?.ok()?["points"].as_u64().context("a balance")
-}
-
-fn code(node: &Node) -> anyhow::Result<String> {
-    Ok(node.town.context("a town")?.to_string())
-}
-
-/// A resident of `node` whom `peer` knows by a handle.
-fn open(node: &Node, peer: &Node) -> anyhow::Result<Person> {
-    let body = json!({"class": "resident", "name": "住民", "password": PASSWORD, "mykey_id": null});
-    let opened = node.officer("maker")?.command("/v1/accounts", &body)?;
-    let mut person = Person { mykey: text(&opened, "mykey_id"), handle: String::new() };
-    let asked = json!({"town": code(peer)?});
-    person.handle = text(&client(node, &person)?.command("/v1/me/handles", &asked)?, "handle");
-    Ok(person)
-}
-
-/// A grant; each is an activity of its own.
-fn grant(node: &Node, person: &Person, points: u32) -> anyhow::Result<Reply> {
-    let key = new_key()?;
-    let letters = key.to_string().replace(|c: char| !c.is_ascii_lowercase(), "x");
-    let grant = json!({"programme": 1, "mykey_id": person.mykey, "points": points,
-        "activity": format!("清掃 {letters}")});
-    node.officer("maker")?.post("/v1/grants", Some(&key), &grant)
-}
-
-fn offer(from: &Node, sender: &Person, to: (&Node, &Person), points: u32) -> anyhow::Result<Reply> {
-    let (town, receiver) = to;
-    let offer = json!({"town": code(town)?, "handle": receiver.handle, "points": points});
-    client(from, sender)?.post("/v1/me/transfers", Some(&new_key()?), &offer)
-}
-
-/// Moves points, and waits until both towns know.
-fn transfer(from: &Node, sender: &Person, to: (&Node, &Person), points: u32) -> anyhow::Result<()> {
-    let transfer = text(&offer(from, sender, to, points)?.ok()?, "transfer");
-    let client = client(from, sender)?;
-    wait_for("a settled transfer", || {
-        let state = client.get(&format!("/v1/me/transfers/{transfer}")).ok()?.ok().ok()?;
-        (text(&state, "state") == "settled").then_some(())
-    })
-    .with_context(|| from.last_messages())
 }
 
 impl Pair {

@@ -203,6 +203,7 @@ fn document() -> Value {
         versions: Few::new(vec![1]).unwrap(),
         witness_key: (first == 4).then(|| key(6).public()),
         witnesses: (first == 1).then(|| Few::new(vec![town("141500")]).unwrap()),
+        revoked: None,
     };
     let (issued, valid_until) = (Time(1_780_000_000_000), Time(1_780_000_000_000 + 86_400_000));
     let members = vec![member("102016", 1), member("141500", 4)];

@@ -382,9 +382,8 @@ async fn agreed_with(
         let waiting = waiting.filter(|proposal| proposal.agreement.hash() == terms);
         let again = ledger.key_use(&key).is_some();
         let mut agreed = ledger.agreements();
-        let agreed = agreed.find(|(with, signed)| {
-            again && **with == peer && signed.agreement.hash() == terms
-        });
+        let agreed = agreed
+            .find(|(with, signed)| again && **with == peer && signed.agreement.hash() == terms);
         (waiting, agreed.map(|(_, signed)| signed.clone()))
     });
     let (waiting, agreed) = known.await?;

@@ -66,7 +66,7 @@ fn text_of(town: &Town, code: &GrantCode) -> String {
 }
 
 /// The code of a text that this town signed.
-fn shown(text: &str, town: TownId, key: PublicKey) -> Result<GrantCode, Problem> {
+fn shown(text: &str, town: TownId, keys: &[PublicKey]) -> Result<GrantCode, Problem> {
     let text = text.trim();
     let bytes = text.strip_prefix(PREFIX).filter(|_| text.len() <= CODE_CHARS_MAX);
     let bytes = bytes.and_then(|bytes| URL_SAFE_NO_PAD.decode(bytes).ok());
@@ -75,8 +75,10 @@ fn shown(text: &str, town: TownId, key: PublicKey) -> Result<GrantCode, Problem>
     if face.town != town {
         return Err(Refusal::NotThisTown.into());
     }
-    let verified = key.verify(Domain::GrantCode, &codec::encode(&face), &signature);
-    verified.map_err(|_| Problem::from(EdgeProblem::BadSignature))?;
+    let bytes = codec::encode(&face);
+    if !keys.iter().any(|key| key.verify(Domain::GrantCode, &bytes, &signature).is_ok()) {
+        return Err(EdgeProblem::BadSignature.into());
+    }
     Ok(face.code)
 }
 
@@ -206,10 +208,10 @@ async fn show(
     StrictJson(body): StrictJson<ShowBody>,
 ) -> Result<Done<impl Serialize>, NoEntry> {
     let known = answer::read(town.engine(), |ledger| {
-        (ledger.meta().channel_key, ledger.key_use(&key).map(|used| used.entry))
+        (ledger.own_sound_keys().collect(), ledger.key_use(&key).map(|used| used.entry))
     });
-    let (channel_key, before) = known.await?;
-    let code = shown(&body.code, town.id(), channel_key)?;
+    let (own_keys, before): (Vec<PublicKey>, _) = known.await?;
+    let code = shown(&body.code, town.id(), &own_keys)?;
     let (programme, day) = programme_on(&town, code.programme).await?;
     // A repeated request is the same request, also if the day has turned meanwhile.
     let before = before.and_then(|index| town.engine().committed(index).ok());

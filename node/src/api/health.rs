@@ -42,7 +42,11 @@ async fn ready(State(town): State<Town>) -> (StatusCode, &'static str) {
 }
 
 async fn metrics(State(town): State<Town>) -> String {
-    text(town.engine())
+    let engine = town.engine();
+    let directory = engine.read(|ledger| ledger.meta().directory.0).await.unwrap_or_default();
+    let version =
+        format!("# TYPE jichi_directory_version gauge\njichi_directory_version {directory}\n");
+    text(engine) + &version
 }
 
 /// An operator who signed in looked at the clock, and says that the machine's NTP service is

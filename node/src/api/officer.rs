@@ -28,7 +28,6 @@ use super::{
     caller::{Officer, today},
     grant::{GrantBody, grant_parts},
     idempotency::IdempotencyKey,
-    payment::points,
     problem::{Problem, edge::EdgeProblem},
     resident::invalid,
     street::one_of,

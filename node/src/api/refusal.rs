@@ -116,6 +116,7 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::ShopNotAgreed
         | Refusal::MovementNotAgreed
         | Refusal::UnknownAgreementProposal
+        | Refusal::KeyChanging
         | Refusal::UnknownPeriod
         | Refusal::PeriodNotClosed
         | Refusal::PeriodAgreed

@@ -41,6 +41,7 @@ const MEMBER_KEYS: [&str; 8] =
 /// Keys of a member that a document may leave out: an older one does.
 const WITNESS_KEY: &str = "witness_key";
 const WITNESSES: &str = "witnesses";
+const REVOKED: &str = "revoked";
 const ROOT_KEYS: [&str; 4] = [ISSUED, MEMBERS, VALID_UNTIL, VERSION];
 
 /// Why a document is no directory.
@@ -260,8 +261,12 @@ fn write_member(tx: &mut Transaction<'_>, members: &ObjId, member: &Member) -> E
         None => unset(tx, &map, WITNESS_KEY)?,
     }
     match &member.witnesses {
-        Some(towns) => set_list(tx, &map, WITNESSES, towns.iter().map(|t| t.as_str().into())),
-        None => unset(tx, &map, WITNESSES),
+        Some(towns) => set_list(tx, &map, WITNESSES, towns.iter().map(|t| t.as_str().into()))?,
+        None => unset(tx, &map, WITNESSES)?,
+    }
+    match &member.revoked {
+        Some(keys) => set_list(tx, &map, REVOKED, keys.iter().map(|key| key.0.to_vec().into())),
+        None => unset(tx, &map, REVOKED),
     }
 }
 
@@ -332,6 +337,10 @@ fn public_key(doc: &Automerge, at: &ObjId, key: &'static str) -> Read<PublicKey>
     bytes.try_into().map(PublicKey).map_err(|_| DocumentFault::Schema(key))
 }
 
+fn key_of(value: &ScalarValue) -> Option<PublicKey> {
+    value.as_bytes()?.try_into().ok().map(PublicKey)
+}
+
 fn list<T: PartialEq, const MAX: usize>(
     doc: &Automerge,
     at: &ObjId,
@@ -358,7 +367,7 @@ fn read_member(doc: &Automerge, members: &ObjId, key: &str) -> Read<Member> {
     let Some((Value::Object(ObjType::Map), map)) = doc.get(members, key)? else {
         return Err(DocumentFault::Schema(MEMBERS));
     };
-    keys_of(doc, &map, &MEMBER_KEYS, &[WITNESS_KEY, WITNESSES], "a member's keys")?;
+    keys_of(doc, &map, &MEMBER_KEYS, &[WITNESS_KEY, WITNESSES, REVOKED], "a member's keys")?;
     let generation = u32::try_from(number(doc, &map, GENERATION)?);
     Ok(Member {
         who,
@@ -377,6 +386,10 @@ fn read_member(doc: &Automerge, members: &ObjId, key: &str) -> Read<Member> {
         },
         witnesses: match stands(doc, &map, WITNESSES)? {
             true => Some(list(doc, &map, WITNESSES, |v| v.as_str()?.parse::<TownId>().ok())?),
+            false => None,
+        },
+        revoked: match stands(doc, &map, REVOKED)? {
+            true => Some(list(doc, &map, REVOKED, key_of)?),
             false => None,
         },
     })

@@ -48,6 +48,7 @@ pub(super) fn member(n: u16) -> Member {
         versions: Few::new(vec![1]).unwrap(),
         witness_key: None,
         witnesses: None,
+        revoked: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The begin of a new generation, behind the journal of a backup (architecture, Restore).
+//! An entry behind a journal that no node writes to: the begin of a new generation behind a backup
+//! (architecture, Restore), or a change of the town's channel key.
 
 use jichi_protocol::{
     command::{ByTwo, Command, Restart},
@@ -61,25 +62,33 @@ impl Former {
     /// # Errors
     /// [`StartError`]; the journal is as it was, or ends with that entry.
     pub fn begin(
-        mut self,
+        self,
         new: Generation,
         cosigned: Option<EntryIndex>,
         by: ByTwo,
     ) -> Result<EntryIndex, StartError> {
+        let meta = self.restored.ledger.meta();
+        let (old, size) = (meta.generation, meta.next);
+        let restart = Restart { old, new, size, root: self.restored.tree.root(), cosigned };
+        self.write(Command::Restart(restart, by))?;
+        Ok(size)
+    }
+
+    /// Writes one entry, and a checkpoint over it.
+    ///
+    /// # Errors
+    /// [`StartError`]; the journal is as it was, or ends with that entry.
+    pub fn write(mut self, command: Command) -> Result<(), StartError> {
         let most = self.journal.frame_bytes_max();
         let mut core = Core::over(&self.restored, self.keys, most, Box::new(SystemSalts));
         let ledger = &mut self.restored.ledger;
-        let (old, size) = (ledger.meta().generation, ledger.meta().next);
-        let restart = Restart { old, new, size, root: self.restored.tree.root(), cosigned };
-        let command = Command::Restart(restart, by);
         let submission = Submission { key: None, command, evidence: None };
-        // It decides nothing by the day, so the day need not be turned before it: nothing of the
-        // new generation stands in front of it.
+        // Neither decides anything by the day, so the day need not be turned before it.
         let time = clock::now().max(ledger.meta().last);
         let checked = Checked::from_own_journal(submission, Vec::new());
         let draft = match ledger.decide(time, &checked) {
             Decided::Entry(draft) => draft,
-            Decided::Rejected(refusal) => return Err(StartError::NotBegun(refusal)),
+            Decided::Rejected(refusal) => return Err(StartError::NotWritten(refusal)),
             Decided::Again(_) | Decided::Heard => return Err(StartError::Empty),
         };
         let batch: Batch<()> =
@@ -88,7 +97,7 @@ impl Former {
         let checkpoint = batch.checkpoint.as_deref().unwrap_or_default();
         self.journal.append(&entries, checkpoint.as_bytes())?;
         self.journal.close()?;
-        Ok(size)
+        Ok(())
     }
 }
 

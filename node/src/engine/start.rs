@@ -84,9 +84,9 @@ pub enum StartError {
     /// The journal was begun with another key.
     #[error("the journal was begun with another {0} key; look for the right key file")]
     OtherKey(&'static str),
-    /// The ledger does not begin a new generation here.
-    #[error("a new generation cannot be begun: {}", .0.code())]
-    NotBegun(Refusal),
+    /// The ledger does not take this entry.
+    #[error("the journal does not take this entry: {}", .0.code())]
+    NotWritten(Refusal),
     /// The file system.
     #[error("{0}")]
     Io(#[from] io::Error),

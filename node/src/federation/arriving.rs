@@ -112,7 +112,7 @@ pub const fn fault_of(refusal: Refusal) -> DeliveryFault {
         Refusal::ChannelFrozen => DeliveryFault::Frozen,
         Refusal::NoAgreement => DeliveryFault::NoChannel,
         Refusal::NotInDirectory => DeliveryFault::NotInDirectory,
-        Refusal::Recovering => DeliveryFault::TryLater,
+        Refusal::Recovering | Refusal::KeyChanging => DeliveryFault::TryLater,
         _ => DeliveryFault::DoesNotFit,
     }
 }

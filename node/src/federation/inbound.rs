@@ -106,7 +106,7 @@ async fn take(inbox: &Inbox, from: Party, bytes: &[u8]) -> Result<TownId, Fault>
             Err((sender, fault_of(refusal)))
         }
         Err(NotTaken::BadSignature) => Err((sender, DeliveryFault::NotInDirectory)),
-        Err(NotTaken::NoSigner(_)) => Err((sender, DeliveryFault::NotInDirectory)),
+        Err(NotTaken::NoSigner(refusal)) => Err((sender, fault_of(refusal))),
         Err(
             NotTaken::Overloaded
             | NotTaken::ClockDoubtful

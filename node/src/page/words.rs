@@ -138,6 +138,8 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("ProposeAgreement", "協定の申入れ", "agreement proposed"),
     ("AgreeToProposal", "協定の締結", "proposal agreed to"),
     ("DeclineProposal", "協定の申入れの辞退", "proposal declined"),
+    ("ChangeKey", "通信用の鍵の変更", "channel key changed"),
+    ("AnnounceKey", "他の町への鍵の変更の通知", "another town told of the new key"),
     ("Restart", "バックアップからの再開", "begun anew from a backup"),
     ("TakeBackOwn", "他の町から取り戻した送信", "a sent message taken back"),
     ("NameUnheard", "連絡の取れない町の確認", "towns named that cannot be heard"),

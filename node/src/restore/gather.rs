@@ -86,7 +86,7 @@ impl Gathered {
                 self.cosigned = self.cosigned.max(Some(EntryIndex(seen.size.0)));
             }
         }
-        let own = last.filter(|last| last.verify(ledger.meta().channel_key).is_ok());
+        let own = last.filter(|last| ledger.is_own(last));
         if let Some(own) = own {
             self.newest = self.newest.max(own.header().generation);
         }

@@ -139,7 +139,10 @@ impl Seal {
     #[must_use]
     pub fn fits(&self, keys: &[PublicKey], agreement: &Agreement) -> bool {
         keys.contains(&self.key)
-            && self.key.verify(Domain::Agreement, &codec::encode(agreement), &self.signature).is_ok()
+            && self
+                .key
+                .verify(Domain::Agreement, &codec::encode(agreement), &self.signature)
+                .is_ok()
     }
 }
 

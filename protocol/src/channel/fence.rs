@@ -71,6 +71,8 @@ impl Channel {
         self.fork = None;
         // A new generation of its log ends what was wrong with the old one.
         self.log = None;
+        // The directory names the key of the generation that begins.
+        self.keys = None;
     }
 
     /// The peer's last message that came, of the newest generation of which one came.

@@ -122,6 +122,7 @@ fn receive(channel: &mut Channel, envelope: &Envelope) -> (Arrival, Vec<ChannelN
         | Arrival::Old
         | Arrival::OtherGeneration
         | Arrival::TooFarAhead
+        | Arrival::NotLinked
         | Arrival::NotForUs
         | Arrival::Frozen => assert_eq!(*channel, before),
     }

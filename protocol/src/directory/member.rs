@@ -20,6 +20,8 @@ pub const ADDRESS_CHARS_MAX: usize = 128;
 pub const ADDRESSES_MAX: usize = 8;
 /// Most witnesses of a member.
 pub const WITNESSES_MAX: usize = 16;
+/// Most revoked keys of a member.
+pub const REVOKED_MAX: usize = 8;
 /// Most protocol versions of a member.
 pub const VERSIONS_MAX: usize = 8;
 
@@ -73,6 +75,17 @@ pub struct Member {
     /// Who cosigns its checkpoints; none for the rule of [`super::Directory::witnesses_of`].
     #[n(10)]
     pub witnesses: Option<Few<TownId, WITNESSES_MAX>>,
+    /// Channel keys that were stolen or lost: nothing new counts that they sign.
+    #[n(11)]
+    pub revoked: Option<Few<PublicKey, REVOKED_MAX>>,
+}
+
+impl Member {
+    /// Whether the directory says that this channel key was stolen or lost.
+    #[must_use]
+    pub fn has_revoked(&self, key: &PublicKey) -> bool {
+        self.revoked.as_ref().is_some_and(|revoked| revoked.contains(key))
+    }
 }
 
 /// The bytes of a libp2p peer id, 1 to [`PEER_ID_BYTES_MAX`].

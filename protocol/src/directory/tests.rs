@@ -34,6 +34,7 @@ fn member(who: Party, n: u8) -> Member {
         versions: Few::new(vec![1]).unwrap(),
         witness_key: None,
         witnesses: None,
+        revoked: None,
     }
 }
 

@@ -226,9 +226,7 @@ impl Ledger {
                 }
                 let mut dealing = self.dealing(&peer);
                 // Two proposals may come out of order: the one with the higher number is meant.
-                let older = |theirs: &Proposal| {
-                    theirs.agreement.number > proposal.agreement.number
-                };
+                let older = |theirs: &Proposal| theirs.agreement.number > proposal.agreement.number;
                 if !dealing.theirs.as_ref().is_some_and(older) {
                     dealing.theirs = Some(proposal);
                     self.set_dealing(peer, dealing);
@@ -281,8 +279,7 @@ impl Ledger {
             }
             AgreementMessage::Decline(dissent) => {
                 let mut dealing = self.dealing(&peer);
-                let declined =
-                    |theirs: &Proposal| theirs.agreement.hash() != dissent.terms;
+                let declined = |theirs: &Proposal| theirs.agreement.hash() != dissent.terms;
                 dealing.theirs = dealing.theirs.filter(declined);
                 self.set_dealing(peer, dealing);
             }

@@ -5,6 +5,7 @@ use crate::{
     account::{Account, Side},
     agreement::{Movement, exchange::AgreementMessage},
     channel::{Arrival, Channel},
+    control::ControlMessage,
     entry::Effect,
     envelope::{Envelope, Purpose},
     id::{AccountId, EntryIndex, TownId},
@@ -32,6 +33,7 @@ impl Ledger {
             | Arrival::Fork(_)
             | Arrival::OtherGeneration
             | Arrival::TooFarAhead
+            | Arrival::NotLinked
             | Arrival::NotForUs
             | Arrival::Frozen => false,
         }
@@ -43,13 +45,11 @@ impl Ledger {
         let fresh;
         let channel = match (self.channels.get(&sender), envelope.header().purpose) {
             (Some(channel), _) => channel,
-            (None, Purpose::Library | Purpose::Agreement) => {
+            (None, Purpose::Library | Purpose::Agreement | Purpose::Control) => {
                 fresh = self.channel_on_demand(&sender)?;
                 &fresh
             }
-            (None, Purpose::Money | Purpose::Control) => {
-                return Err(Refusal::NoAgreement);
-            }
+            (None, Purpose::Money) => return Err(Refusal::NoAgreement),
         };
         let message = Message::of(&envelope);
         if let Some(message) = &message
@@ -63,6 +63,7 @@ impl Ledger {
             Arrival::Fork(_) => return Ok(Plan::FACT),
             Arrival::Frozen => return Err(Refusal::ChannelFrozen),
             Arrival::NotForUs => return Err(Refusal::NotThisTown),
+            Arrival::NotLinked => return Err(Refusal::KeyChanging),
             Arrival::OtherGeneration | Arrival::TooFarAhead | Arrival::Duplicate | Arrival::Old => {
                 return Err(Refusal::NotWellFormed);
             }
@@ -74,8 +75,13 @@ impl Ledger {
             Purpose::Money => self.plan_money(&envelope, message, &after),
             Purpose::Library => Ok(self.plan_library(&envelope, &after)),
             Purpose::Agreement => self.plan_agreement_said(&envelope, &after),
-            // Kept, and does nothing: an upgrade may read it.
-            Purpose::Control => Ok(Plan::FACT),
+            Purpose::Control => match ControlMessage::of(&envelope) {
+                Some(ControlMessage::NewKey(change)) => {
+                    self.plan_new_key(&envelope, &change, channel)
+                }
+                // Kept, and does nothing: an upgrade may read it.
+                None => Ok(Plan::FACT),
+            },
         }
     }
 
@@ -272,7 +278,7 @@ impl Ledger {
         let town = envelope.header().sender;
         let me = self.meta.town;
         let message = Message::of(&envelope);
-        if matches!(envelope.header().purpose, Purpose::Library | Purpose::Agreement) {
+        if envelope.header().purpose != Purpose::Money {
             self.make_channel(&town).map_err(|_| Broken::Unknown)?;
         }
         let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
@@ -327,6 +333,9 @@ impl Ledger {
         }
         if is_new && let Some(message) = AgreementMessage::of(&envelope) {
             self.agreement_heard(town, message);
+        }
+        if is_new && let Some(ControlMessage::NewKey(change)) = ControlMessage::of(&envelope) {
+            self.key_changed(&envelope, &change);
         }
         self.end_recovery(&town);
         Ok(())

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::Ledger;
 use crate::{
     account::HolderState,
+    channel::Channel,
     codec,
     command::{Basis, Command, InUse},
     entry::Submission,
@@ -105,11 +106,11 @@ impl Ledger {
                 let envelope =
                     Envelope::decode(&received.envelope).map_err(|_| Refusal::NotWellFormed)?;
                 if envelope.header().sender == self.meta.town {
-                    return Ok(alloc::vec![self.meta.channel_key]);
+                    let mut own = self.own_keys();
+                    let own = own.find(|key| envelope.verify(*key).is_ok());
+                    return Ok(alloc::vec![own.unwrap_or(self.meta.channel_key)]);
                 }
-                let sender = self.members.get(&envelope.header().sender);
-                let member = sender.ok_or(Refusal::NotInDirectory)?;
-                Ok(alloc::vec![member.channel_key])
+                Ok(alloc::vec![self.key_of_envelope(&envelope)?])
             }
             Basis::Towns(signed) => {
                 let key_of = |town| {
@@ -133,9 +134,12 @@ impl Ledger {
     /// The channel keys that are a town's own.
     pub(super) fn channel_keys(&self, town: &TownId) -> Vec<PublicKey> {
         if *town == self.meta.town {
-            return alloc::vec![self.meta.channel_key];
+            return self.own_sound_keys().collect();
         }
-        self.members.get(town).map(|member| member.channel_key).into_iter().collect()
+        let Some(member) = self.members.get(town) else { return Vec::new() };
+        let last = self.channels.get(town).and_then(Channel::last_key);
+        let last = last.filter(|key| *key != member.channel_key && !member.has_revoked(key));
+        core::iter::once(member.channel_key).chain(last).collect()
     }
 
     fn terminal_key(&self, terminal: &TerminalId) -> Result<Vec<PublicKey>, Refusal> {

@@ -148,6 +148,9 @@ impl Ledger {
             Command::ProposeAgreement(proposal, _) => self.plan_propose_agreement(proposal),
             Command::AgreeToProposal(signed, _) => self.plan_agree(signed),
             Command::DeclineProposal(declined, _) => self.plan_decline_agreement(declined),
+            // Keys.
+            Command::ChangeKey(change, by) => self.plan_key_change(change, by),
+            Command::AnnounceKey(announced, _) => self.plan_announcement(announced),
             // Restore.
             Command::Restart(restart, by) => self.plan_restart(restart, by),
             Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
@@ -381,6 +384,11 @@ impl Ledger {
             }
             Command::DeclineProposal(declined, _) => {
                 self.apply_decline_agreement(entry.index, declined, effect)?;
+            }
+            // Keys.
+            Command::ChangeKey(change, _) => self.apply_key_change(change),
+            Command::AnnounceKey(announced, _) => {
+                self.apply_announcement(entry.index, announced, effect)?;
             }
             // Restore.
             Command::Restart(restart, _) => self.apply_restart(restart),

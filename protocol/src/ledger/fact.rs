@@ -66,6 +66,7 @@ impl Ledger {
         self.meta.directory_parts = Vec::new();
         self.meta.directory_taken = 0;
         self.meta.directory = part.statement.statement().version;
+        self.keys_named(&members);
         let gone: Vec<_> = self.members.iter().map(|(town, _)| *town).collect();
         for town in gone {
             self.members.remove(&town);

@@ -10,6 +10,8 @@ impl Ledger {
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
         let due: [Option<(JobKind, Command)>; _] = [
+            // Keys: nothing is said to a town before.
+            self.announcement_due(),
             // Restore.
             self.recovery_due(),
             // Between towns.

@@ -182,6 +182,8 @@ impl Ledger {
             | Command::TakeBackOwn(..)
             | Command::NameUnheard(..)
             | Command::StepFence(..)
+            | Command::ChangeKey(..)
+            | Command::AnnounceKey(..)
             | Command::AdmitReceipt(..) => true,
             Command::Propose(_, proposed) => naming(proposed.command()),
             Command::DecideProposal(_, decision) => {
@@ -205,6 +207,7 @@ impl Ledger {
 
     pub(super) fn apply_restart(&mut self, restart: &Restart) {
         self.meta.generation = restart.new;
+        self.told_by_restart();
         let towns: Vec<TownId> = self.channels.iter().map(|(town, _)| *town).collect();
         // Numbers begin anew: an acknowledgement of a new one says nothing about an old answer.
         self.answers.clear();
@@ -378,6 +381,7 @@ impl Ledger {
                     Arrival::OtherGeneration
                     | Arrival::Duplicate
                     | Arrival::Old
+                    | Arrival::NotLinked
                     | Arrival::Fork(_)
                     | Arrival::Frozen
                     | Arrival::NotForUs => Ok(None),

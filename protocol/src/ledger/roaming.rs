@@ -366,8 +366,13 @@ impl Ledger {
     }
 
     pub(super) fn apply_request_cancel(&mut self, town: TownId, request: TransferId) {
-        let answered = matches!(self.asked.get(&request), Some(Asked::Answered(_)));
-        if !answered && self.decidable(&request) {
+        let ends = match self.asked.get(&request) {
+            // However late: the shop's town has answered, and would not answer an offer again.
+            Some(Asked::Waiting { town: asking, .. }) => *asking == town,
+            Some(Asked::Answered(_) | Asked::Cancelled(_)) => false,
+            None => self.decidable(&request),
+        };
+        if ends {
             self.asked.insert(request, Asked::Cancelled(town));
             self.unanswered.remove(&request);
         }

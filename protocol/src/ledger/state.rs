@@ -66,6 +66,9 @@ pub struct Meta {
     /// How many parts those are.
     #[n(11)]
     pub directory_taken: u16,
+    /// What there is to say of the channel key, besides itself.
+    #[n(12)]
+    pub keys: Option<Box<super::OwnKeys>>,
     /// What a restore from a backup left to do, or to remember.
     #[n(20)]
     pub recovery: Option<Box<Recovery>>,
@@ -273,6 +276,7 @@ impl Ledger {
             directory: DirectoryVersion(0),
             directory_parts: Vec::new(),
             directory_taken: 0,
+            keys: None,
             recovery: None,
         };
         Self::empty(meta, TownTerms::DEFAULT)

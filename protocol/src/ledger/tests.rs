@@ -13,6 +13,7 @@ mod every;
 mod examples;
 mod golden;
 mod library;
+mod keys;
 mod life;
 mod grants;
 mod import;

@@ -59,7 +59,8 @@ export function canonical(document) {
       String(one.name_ja), String(one.name_en), bytes(one.log_key), plain(one.generation),
       bytes(one.channel_key), bytes(one.transport), one.addresses.map(String), one.versions.map(plain),
       one.witness_key ? bytes(one.witness_key) : null,
-      one.witnesses ? one.witnesses.map(String) : null
+      one.witnesses ? one.witnesses.map(String) : null,
+      one.revoked ? one.revoked.map(bytes) : null
     ))
   ])
 }

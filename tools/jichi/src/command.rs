@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{admin, audit, bench, demo, directory, restore};
+use crate::{admin, audit, bench, demo, directory, restore, rotate};
 
 /// Points of a town, checked by anybody.
 #[derive(Debug, clap::Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Backup(restore::BackupArgs),
     /// Begin a new generation of a town's log behind a backup. 控えからの復旧
     Restore(restore::RestoreArgs),
+    /// Sign a town's envelopes with another key. 通信用の鍵の変更
+    RotateKey(rotate::RotateArgs),
     /// A node, as the program `jichi-node` runs it.
     #[command(trailing_var_arg = true, disable_help_flag = true)]
     Node {
@@ -52,6 +54,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Directory(args) => directory::run(args),
         Command::Backup(args) => restore::back_up(&args),
         Command::Restore(args) => restore::restore(&args),
+        Command::RotateKey(args) => rotate::run(&args),
         Command::Node { args } => Ok(jichi_node::command::main(args)),
     }
 }

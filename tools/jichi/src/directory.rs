@@ -11,7 +11,8 @@ use jichi_node::{clock, documents::store::Edition, keyfile};
 use jichi_protocol::{
     date::Time,
     directory::{
-        Address, Directory, DirectoryRoot, Few, Member, NotAuthorized, Party, PeerId, Taking, take,
+        Address, Directory, DirectoryRoot, Few, Member, NotAuthorized, Party, PeerId, REVOKED_MAX,
+        Taking, take,
     },
     id::{Generation, TownId},
     label::Label,
@@ -138,6 +139,10 @@ struct Parts {
     /// do, in a federation of up to 17.
     #[arg(long = "witness")]
     witnesses: Vec<TownId>,
+    /// A channel key of the member's that was stolen or lost; may be given several times, and adds
+    /// to those before.
+    #[arg(long = "revoke")]
+    revoked: Vec<PublicKey>,
 }
 
 /// Runs `jichi directory`. Exit codes: 0 ok, 1 the check failed, 2 usage, 3 cannot read or write.
@@ -242,9 +247,21 @@ fn set(members: &mut Members, who: Party, parts: Parts) -> Result<(), AuthorFaul
             Some(witnesses) => Some(Few::new(witnesses)?),
             None => old.and_then(|member| member.witnesses.clone()),
         },
+        revoked: revoked_with(old, parts.revoked)?,
     };
     members.insert(who, member);
     Ok(())
+}
+
+/// The revoked keys of a member, with these.
+fn revoked_with(
+    old: Option<&Member>,
+    more: Vec<PublicKey>,
+) -> Result<Option<Few<PublicKey, REVOKED_MAX>>, AuthorFault> {
+    let before = old.and_then(|member| member.revoked.as_deref()).unwrap_or_default();
+    let mut keys = before.to_vec();
+    keys.extend(more.into_iter().filter(|key| !before.contains(key)));
+    if keys.is_empty() { Ok(None) } else { Ok(Some(Few::new(keys)?)) }
 }
 
 /// What is given, or else what the member had.

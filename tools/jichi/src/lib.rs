@@ -14,5 +14,6 @@ pub mod library_system;
 mod out;
 pub mod publish;
 mod restore;
+mod rotate;
 pub mod site;
 pub mod world;

@@ -7,6 +7,7 @@ use jichi_node::{
     config::{Settings, TownConfig},
     init::NodeKeys,
     keyfile::peer_id_of,
+    rotate,
 };
 use jichi_protocol::directory::{Few, Member, Party};
 
@@ -46,6 +47,8 @@ fn member(node: &Node) -> anyhow::Result<Member> {
     let settings = Settings::read(&node.dir.join("node.toml"))?;
     let keys = NodeKeys::read(&settings)?;
     let (log_key, channel_key) = keys.public();
+    let channel_key = rotate::to_come(&settings)?.unwrap_or(channel_key);
+    let revoked = Few::new(node.revoked.clone())?;
     let name = |of: fn(&TownConfig) -> &String, other: &str| {
         settings.config.town.as_ref().map_or_else(|| other.to_owned(), |town| of(town).clone())
     };
@@ -63,5 +66,6 @@ fn member(node: &Node) -> anyhow::Result<Member> {
         versions: Few::new(vec![1])?,
         witness_key: NodeKeys::witness(&settings)?.map(|key| key.public()),
         witnesses: None,
+        revoked: (!revoked.is_empty()).then_some(revoked),
     })
 }

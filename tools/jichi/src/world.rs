@@ -23,7 +23,7 @@ use jichi_node::{
 use jichi_protocol::{
     date::BusinessDate,
     id::{Generation, OfficerId, TownId},
-    signature::SigningKey,
+    signature::{PublicKey, SigningKey},
 };
 use serde_json::json;
 
@@ -77,6 +77,8 @@ pub struct Node {
     pub ahead: Ahead,
     /// The generation of its log that the directory names.
     pub generation: Generation,
+    /// Channel keys of the town that the directory revokes.
+    pub revoked: Vec<PublicKey>,
     /// Where the directory says that other nodes reach it.
     pub reached_at: SocketAddr,
     program: PathBuf,
@@ -322,7 +324,18 @@ impl Node {
         let (town, ahead, program) = (self.town, self.ahead.clone(), self.program.clone());
         let generation = self.generation;
         let (dir, reached_at) = (dir.to_path_buf(), new.peer);
-        Ok(Self { dir, addresses: new, town, ahead, generation, reached_at, program, child: None })
+        let revoked = self.revoked.clone();
+        Ok(Self {
+            dir,
+            addresses: new,
+            town,
+            ahead,
+            generation,
+            revoked,
+            reached_at,
+            program,
+            child: None,
+        })
     }
 
     /// The folder of its stores.
@@ -430,7 +443,8 @@ fn make_node(
     let town = settings.town;
     let (program, ahead) = (program.to_path_buf(), ahead.clone());
     let (generation, reached_at) = (Generation(1), addresses.peer);
-    Ok(Node { dir, addresses, town, ahead, generation, reached_at, program, child: None })
+    let revoked = Vec::new();
+    Ok(Node { dir, addresses, town, ahead, generation, revoked, reached_at, program, child: None })
 }
 
 fn config_text(

@@ -101,6 +101,7 @@ pub(crate) fn note(
         Arrival::Fork(_)
         | Arrival::OtherGeneration
         | Arrival::TooFarAhead
+        | Arrival::NotLinked
         | Arrival::NotForUs
         | Arrival::Frozen => return,
     }

@@ -200,6 +200,7 @@ fn member(town: usize) -> Member {
         versions: Few::new(vec![1]).expect("few"),
         witness_key: None,
         witnesses: None,
+        revoked: None,
     }
 }
 

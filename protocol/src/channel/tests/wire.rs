@@ -272,7 +272,11 @@ impl Run {
                 assert!(number.0 > here.channel.heard().number.0 + GAP_MAX);
                 assert_eq!(acknowledged, vec![]);
             }
-            Arrival::Fork(_) | Arrival::OtherGeneration | Arrival::NotForUs | Arrival::Frozen => {
+            Arrival::Fork(_)
+            | Arrival::OtherGeneration
+            | Arrival::NotLinked
+            | Arrival::NotForUs
+            | Arrival::Frozen => {
                 panic!("{arrival:?}")
             }
         }

@@ -378,6 +378,23 @@ fn a_refund_that_the_base_town_does_not_know_gives_the_shop_its_points_again() {
 }
 
 #[test]
+fn a_cancel_ends_a_request_that_waits_however_late_it_comes() {
+    let mut pair = Pair::roaming("2026-11-10", |_| {}, 1_000);
+    let under = pair.ask(100).unwrap();
+    pair.a.receive(&under.message).unwrap();
+    let cancel = sent(&pair.b.cancel_ask(under.payment).unwrap()).unwrap();
+    // Later than a request may be that was never heard of.
+    pair.on("2026-11-20");
+    pair.a.receive(&cancel).unwrap();
+    let (request, account) = (under.request, pair.at_a);
+    let paid = pair.a.pay_request(request, account, Some(Method::Password));
+    assert_eq!(paid, Err(Refusal::RequestClosed));
+    assert_eq!(pair.a.ledger.unanswered().count(), 0);
+    assert_eq!(pair.a.spendable(&account), 1_000);
+    pair.sound();
+}
+
+#[test]
 fn points_of_a_goods_agreement_are_taken_at_its_shops_only() {
     let goods = |agreement: &mut Agreement| {
         agreement.shops =

@@ -268,6 +268,11 @@ impl Maker<'_> {
 
     /// None of these is done: they begin a new generation.
     fn restore(&mut self) {
+        // Nor is the key changed, which no directory names, and of which nobody is told.
+        let new = super::keys::fresh(80);
+        self.add(super::keys::changing(&self.pair.a, &new, true));
+        let announced = Announcement { town: self.pair.b.town };
+        self.made.push((None, Command::AnnounceKey(announced, Nothing {})));
         let (town, step) = (self.pair.b.town, Step::Ask);
         let size = EntryIndex(0);
         let (old, new) = (Generation(1), Generation(2));

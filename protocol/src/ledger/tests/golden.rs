@@ -70,6 +70,7 @@ fn scripted() -> Desk {
     let hash = desk.ledger.hash();
     let key = OperationKey::Job { kind: JobKind::StateHash, date };
     desk.keyed(Some(key), Command::HashState(StateHash { hash }, Nothing {})).unwrap();
+    super::keys::changed(&mut desk, &pair);
     super::restore::begun_anew(&mut desk, &pair);
     desk
 }

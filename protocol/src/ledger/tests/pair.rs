@@ -41,6 +41,7 @@ pub(crate) fn member(desk: &Desk) -> Member {
         versions: Few::new(vec![1]).unwrap(),
         witness_key: None,
         witnesses: None,
+        revoked: None,
     }
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn agreement(
         from: day("2026-01-01"),
         until: day("2030-03-31"),
         shops: None,
-            movements: None,
+        movements: None,
     };
     change(&mut agreement);
     let bytes = codec::encode(&agreement);

@@ -385,6 +385,7 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         Refusal::UnknownAgreementProposal
         | Refusal::AgreementOver { .. }
         | Refusal::MovementNotAgreed => "agreement",
+        Refusal::KeyChanging => "keys",
         Refusal::Recovering => "restore",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant
@@ -604,6 +605,11 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             "not_this_town not_well_formed agreement_over unknown_agreement_proposal not_newer \
              unknown_agreement_proposal unknown_agreement_proposal unknown_agreement_proposal \
              movement_not_agreed",
+        ),
+        (
+            "keys",
+            Ladder(super::keys::refused()),
+            "same_officer not_well_formed not_in_directory key_changing nothing_due",
         ),
         ("restore", Ladder(vec![super::restore::refused()]), "recovering"),
         (

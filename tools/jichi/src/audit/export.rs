@@ -174,6 +174,7 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::EndPeriod => "end_period",
                 JobKind::AnswerPeriod => "answer_period",
                 JobKind::Recovery => "recovery",
+                JobKind::AnnounceKey => "announce_key",
             };
             format!("job:{kind}:{date}")
         }

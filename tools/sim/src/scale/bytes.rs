@@ -196,6 +196,7 @@ fn directory(country: &Country, version: u64) -> Directory {
             versions: Few::new(vec![1]).expect("few"),
             witness_key: Some(seed(&[code, b"witness"]).public()),
             witnesses: Some(Few::new(named).expect("few")),
+            revoked: None,
         }
     });
     let coordinator = Member {
@@ -210,6 +211,7 @@ fn directory(country: &Country, version: u64) -> Directory {
         versions: Few::new(vec![1]).expect("few"),
         witness_key: None,
         witnesses: None,
+        revoked: None,
     };
     let issued = Time(1_780_000_000_000 + version);
     let until = issued.later_by_ms(30 * 86_400_000);

@@ -76,6 +76,14 @@ pub(super) const BETWEEN: &[Words] = &[
         "propose it with days to come",
     ),
     (
+        "key_changing",
+        503,
+        "通信用の鍵を切り替えているところです",
+        "the key for messages between the towns is being changed",
+        "少し待って、もう一度行ってください",
+        "wait a moment and try again",
+    ),
+    (
         "unknown_period",
         404,
         "その町との、その月の精算はありません",

@@ -55,6 +55,7 @@ fn directory() -> Command {
         versions: Few::new(vec![1]).unwrap(),
         witness_key: None,
         witnesses: None,
+        revoked: None,
     };
     let issued = jichi_node::clock::now();
     let (version, valid_until) = (DirectoryVersion(1), issued.later_by_ms(86_400_000));
@@ -84,7 +85,7 @@ fn agreement() -> Command {
         from: BusinessDate::new(2020, 1, 1).unwrap(),
         until: BusinessDate::LAST,
         shops: None,
-            movements: None,
+        movements: None,
     };
     let seal = |town| {
         let key = key_of(town, 1);
