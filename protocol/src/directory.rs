@@ -23,6 +23,7 @@ pub use statement::{
     DocumentName, HEADS_MAX, Head, Heads, ISSUED_AHEAD_MS_MAX, NotAuthorized, SIGNATURES_MAX,
     SignedStatement, Statement, StatementFault, Taking, take,
 };
+pub(crate) use statement::taking;
 
 /// Most members of a directory: all municipalities and wards (1,741), prefectures, coordinator.
 pub const MEMBERS_MAX: usize = 2_048;
@@ -222,7 +223,7 @@ fn each_has_its_own<K: Ord>(
 }
 
 /// Whether a validity runs forward and at most [`VALID_MS_MAX`].
-const fn valid_span(issued: Time, valid_until: Time) -> bool {
+pub(crate) const fn valid_span(issued: Time, valid_until: Time) -> bool {
     valid_until.0 >= issued.0 && valid_until.ms_since(issued) <= VALID_MS_MAX
 }
 
