@@ -19,11 +19,11 @@ pub use member::{
     ADDRESS_CHARS_MAX, ADDRESSES_MAX, Address, Few, Member, NotAMemberPart, PEER_ID_BYTES_MAX,
     PeerId, VERSIONS_MAX, WITNESSES_MAX,
 };
+pub(crate) use statement::taking;
 pub use statement::{
     DocumentName, HEADS_MAX, Head, Heads, ISSUED_AHEAD_MS_MAX, NotAuthorized, SIGNATURES_MAX,
     SignedStatement, Statement, StatementFault, Taking, take,
 };
-pub(crate) use statement::taking;
 
 /// Most members of a directory: all municipalities and wards (1,741), prefectures, coordinator.
 pub const MEMBERS_MAX: usize = 2_048;

@@ -202,14 +202,9 @@ impl<'b, C> Decode<'b, C> for SignedListStatement {
 
 /// What to do with an offered statement about the same list, both of them verified.
 #[must_use]
-pub fn take_list(
-    current: Option<&ListStatement>,
-    offered: &ListStatement,
-    now: Time,
-) -> Taking {
-    let held = current.map(|current| {
-        (offered.version.cmp(&current.version), offered.heads == current.heads)
-    });
+pub fn take_list(current: Option<&ListStatement>, offered: &ListStatement, now: Time) -> Taking {
+    let held = current
+        .map(|current| (offered.version.cmp(&current.version), offered.heads == current.heads));
     taking(held, (offered.issued, offered.valid_until), now)
 }
 
