@@ -134,19 +134,6 @@ impl World {
         Ok(world)
     }
 
-    /// Makes one more town, and publishes the directory with it: into the new town's folder and
-    /// these nodes'. The others get it from them. Starts nothing.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn join(&mut self, spec: &TownSpec, program: &Path, to: &[usize]) -> anyhow::Result<()> {
-        let at = (&self.root, &self.company, &self.ahead);
-        self.towns.push(make_node(&self.dir, program, Some(spec), at.0, at.1, at.2)?);
-        let new = self.towns.last();
-        let told = to.iter().filter_map(|at| self.towns.get(*at)).chain(new);
-        self.publish_directory(&told.collect::<Vec<_>>())
-    }
-
     /// Starts every node, and waits until each answers.
     ///
     /// # Errors
@@ -418,7 +405,7 @@ fn addresses() -> anyhow::Result<Addresses> {
     })
 }
 
-fn make_node(
+pub(crate) fn make_node(
     dir: &Path,
     program: &Path,
     spec: Option<&TownSpec>,
