@@ -160,12 +160,8 @@ pub async fn start(
     let unheard = asking.decide().await;
     tasks.spawn(asking.go_on(unheard, doubted, stop.clone()));
     shelf.take_held(&taker).await;
-    let lists = own_lists((settings, keys, town), shelf.lists());
-    tasks.spawn(lists::follow(shelf.lists().clone(), me, members.clone()));
-    let (asked, first_round) = oneshot::channel();
-    tasks.spawn(lists.clone().keep(first_round, stop.clone()));
-    let (of, stopping) = ((me, asked), stop.clone());
-    tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, of, stopping));
+    let (lists, of) = share_lists((settings, keys, town), (shelf.lists(), &members), stop, tasks);
+    tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, of, stop.clone()));
     tasks.spawn(courier::run(engine.clone(), handle.clone(), town.library().cards().clone()));
     tasks.spawn(roaming::answer::run(engine.clone(), away));
     let shops = RoamingDesk::new(handle.clone());
@@ -184,12 +180,23 @@ pub async fn start(
     Ok(Joined { witnessing: Witnessing { witness, cosigned }, roaming: shops, lists })
 }
 
-/// The author of the town's own lists.
-fn own_lists((settings, keys, town): (&Settings, &NodeKeys, &Town), all: &Lists) -> OwnLists {
+/// Keeps the town's own lists, once the other comes true: its peers were asked.
+fn share_lists(
+    (settings, keys, town): (&Settings, &NodeKeys, &Town),
+    (all, members): (&Lists, &Members),
+    stop: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> (OwnLists, (Party, oneshot::Sender<()>)) {
+    let me = Party::Town(town.id());
     let origins = &settings.config.listen.public_origins;
     let institutions = lists::institutions_of(town.id(), town.library(), origins);
     let channel = SigningKey::from_seed(&keys.channel);
-    OwnLists::new((town.id(), town.engine().clone()), all.clone(), channel, institutions)
+    let of = (town.id(), town.engine().clone());
+    let own = OwnLists::new(of, all.clone(), channel, institutions);
+    let (asked, first_round) = oneshot::channel();
+    tasks.spawn(lists::follow(all.clone(), me, members.clone()));
+    tasks.spawn(own.clone().keep(first_round, stop.clone()));
+    (own, (me, asked))
 }
 
 impl Desk {

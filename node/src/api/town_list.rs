@@ -91,15 +91,20 @@ pub(crate) async fn edition(
     (town, lists): (&Town, &OwnLists),
     name: ListName,
 ) -> Result<(Standing, Arc<ListEdition>), NoEntry> {
-    let known = name.town == town.id()
-        || answer::read(town.engine(), |ledger| ledger.member(&name.town).is_some()).await?;
-    if !known {
-        return Err(ListProblem::UnknownTown.into());
-    }
+    let key = if name.town == town.id() {
+        None
+    } else {
+        let member = |ledger: &Ledger| ledger.member(&name.town).map(|member| member.channel_key);
+        Some(answer::read(town.engine(), member).await?.ok_or(ListProblem::UnknownTown)?)
+    };
     let of = lists.clone();
     // A document may have to be read from the disk.
     let read = tokio::task::spawn_blocking(move || of.lists().edition(name)).await;
     let edition = read.map_err(|_| EdgeProblem::Internal)?.ok_or(ListProblem::NotHeld)?;
+    // The files lie on the disk, and the town may have another key by now.
+    if key.is_some_and(|key| edition.statement().verify(&key).is_err()) {
+        return Err(ListProblem::NotHeld.into());
+    }
     Ok((Standing::of(lists, edition.statement()), edition))
 }
 

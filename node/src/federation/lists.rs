@@ -27,7 +27,7 @@ use crate::{
             OwnLibrary, SHOPS_MAX, ShopDetails,
             author::{self, NotMerged, Registered},
             book::Lists,
-            store::{ListFault, NotPut},
+            store::{ListEdition, ListFault, NotPut},
         },
         sync::Progress,
         wire::{DocumentReply, DocumentRequest, SessionNumber},
@@ -83,10 +83,12 @@ async fn take(
         | DocumentReply::Lists(_)
         | DocumentReply::Refused(_) => return Err(NotSynced::OtherReply),
     };
+    let Some(member) = directory.member(Party::Town(name.town)) else { return Ok(()) };
+    let key = &member.channel_key;
     let begun = lists.begin(name, offered, directory, clock::now());
     let mut session = begun.map_err(Box::new)?;
     if let Some(edition) = session.at_once().map_err(Box::new)? {
-        return Ok(lists.put(edition).map_err(Box::new)?);
+        return Ok(lists.put(edition, key).map_err(Box::new)?);
     }
     let number = SessionNumber(clock::now().0);
     let mut first = true;
@@ -108,7 +110,7 @@ async fn take(
         }
     };
     let version = edition.statement().statement().version;
-    lists.put(*edition).map_err(Box::new)?;
+    lists.put(*edition, key).map_err(Box::new)?;
     tracing::info!(list = %name, %version, from = %party, "a newer public list was taken");
     Ok(())
 }
@@ -173,6 +175,10 @@ impl OwnLists {
         &self.0.lists
     }
 
+    fn put(&self, edition: ListEdition) -> Result<(), NotWritten> {
+        Ok(self.0.lists.put(edition, &self.0.key.public())?)
+    }
+
     async fn registered(&self, kind: ListKind) -> Result<Registered, NotTaken> {
         match kind {
             ListKind::Shops => {
@@ -216,7 +222,7 @@ impl OwnLists {
             let next = author::next(held.as_deref(), &registered, &own.0.key, clock::now())?;
             let Some(edition) = next else { return Ok(()) };
             let version = edition.statement().statement().version;
-            own.0.lists.put(edition)?;
+            own.put(edition)?;
             tracing::info!(list = %name, %version, "the town's own list was signed");
             Ok(())
         })
@@ -234,7 +240,7 @@ impl OwnLists {
             let _one = own.writing();
             let held = own.0.lists.edition(own.name(ListKind::Shops)).ok_or(NotWritten::NotYet)?;
             let merged = author::merged(&held, &copy, &registered, &own.0.key, clock::now())?;
-            Ok(own.0.lists.put(merged)?)
+            own.put(merged)
         })
         .await
     }
@@ -251,7 +257,7 @@ impl OwnLists {
             let _one = own.writing();
             let held = own.0.lists.edition(own.name(ListKind::Shops)).ok_or(NotWritten::NotYet)?;
             let told = author::told(&held, (shop, &details), &own.0.key, clock::now())?;
-            Ok(own.0.lists.put(told.ok_or(NotWritten::NoShop)?)?)
+            own.put(told.ok_or(NotWritten::NoShop)?)
         })
         .await
     }

@@ -187,8 +187,9 @@ fn lay(
     (version, issued): (u64, Time),
 ) -> anyhow::Result<()> {
     let at = (ListVersion(version), issued, issued.later_by_ms(30 * DAY_MS));
-    let edition = sign_document(&ListDocument::build(listing)?, at, &channel_key(author)?)?;
-    Ok(ListStore::open(&lists_of(into))?.put(&edition)?)
+    let key = channel_key(author)?;
+    let edition = sign_document(&ListDocument::build(listing)?, at, &key)?;
+    Ok(ListStore::open(&lists_of(into))?.put(&edition, &key.public())?)
 }
 
 fn market(town: TownId) -> anyhow::Result<Listing> {

@@ -58,10 +58,14 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
         // In base64 a value looks different at each of three places.
         for alphabet in [STANDARD, URL_SAFE] {
             let engine = GeneralPurpose::new(&alphabet, NO_PAD);
-            for before in 0..3_usize {
+            for (before, cut) in [(0_usize, 0), (1, 2), (2, 3)] {
                 let text = engine.encode([vec![0; before], bytes.clone()].concat());
-                let whole = (before + bytes.len()) * 8 / 6;
-                forms.push(text.as_bytes()[(before * 8).div_ceil(6)..whole].to_vec());
+                let mut form: Vec<u8> = text.bytes().skip(cut).collect();
+                if !before.saturating_add(bytes.len()).is_multiple_of(3) {
+                    // The last character holds bits of what follows too.
+                    form.pop();
+                }
+                forms.push(form);
             }
         }
     }

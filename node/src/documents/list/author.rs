@@ -165,7 +165,9 @@ fn sign(
     let history = document.history()?;
     let grown = history.len() > CHANGES_KEPT_MAX || history.bytes() > BYTES_KEPT_MAX;
     let document = if grown { ListDocument::build(&document.listing()?)? } else { document };
-    let former = held.map(|held| held.statement().statement().version);
+    // What a former key signed counts no more, and least of all its version.
+    let former = held.filter(|held| held.statement().verify(&key.public()).is_ok());
+    let former = former.map(|held| held.statement().statement().version);
     let version = ListVersion::behind(former, now);
     sign_document(&document, (version, now, now.later_by_ms(VALID_MS_MAX)), key)
 }

@@ -11,6 +11,7 @@ use jichi_protocol::{
     directory::{Directory, Party, Taking},
     id::TownId,
     public_list::{ListName, SignedListStatement, take_list},
+    signature::PublicKey,
 };
 
 use super::{
@@ -151,8 +152,8 @@ impl Lists {
     ///
     /// # Errors
     /// [`NotPut`]; what was held is still held.
-    pub fn put(&self, edition: ListEdition) -> Result<(), NotPut> {
-        self.store().put(&edition)?;
+    pub fn put(&self, edition: ListEdition, key: &PublicKey) -> Result<(), NotPut> {
+        self.store().put(&edition, key)?;
         self.remember(&Arc::new(edition));
         Ok(())
     }
@@ -162,14 +163,16 @@ impl Lists {
     pub fn wanted(&self, theirs: &Inventory, directory: &Directory) -> Vec<ListName> {
         let store = self.store();
         let newer = theirs.as_slice().iter().filter(|offered| {
-            let member = directory.member(Party::Town(offered.list.town)).is_some();
-            let ours = store.statement(offered.list).is_none_or(|held| {
-                let version = held.statement().version;
-                // Another mark of our version may prove that its town signed two.
-                offered.version > version
-                    || (offered.version == version && offered.mark != held.mark())
+            let Some(member) = directory.member(Party::Town(offered.list.town)) else {
+                return false;
+            };
+            let worth = store.statement(offered.list).is_none_or(|held| {
+                // Another mark of our version may prove that its town signed two. What a former key
+                // signed is replaced by any version.
+                let newer = offered.version >= held.statement().version;
+                offered.mark != held.mark() && (newer || held.verify(&member.channel_key).is_err())
             });
-            member && ours && !store.is_frozen(offered.list)
+            worth && !store.is_frozen(offered.list)
         });
         newer.map(|offered| offered.list).collect()
     }
@@ -193,15 +196,15 @@ impl Lists {
         if self.is_frozen(name) {
             return Err(NotOffered::Frozen);
         }
-        let held = self.statement(name);
+        // What a former key signed counts no more.
+        let held = self.statement(name).filter(|held| held.verify(&member.channel_key).is_ok());
         let said = held.as_ref().map(SignedListStatement::statement);
         match (take_list(said, offered.statement(), now), held) {
             (Taking::New, _) => Ok(ListSession::begin(self.edition(name).as_deref(), offered)),
-            (Taking::Fork, Some(held)) if held.verify(&member.channel_key).is_ok() => {
+            (Taking::Fork, Some(held)) => {
                 self.store().keep_proof(&ListForkProof { held, offered })?;
                 Err(NotOffered::Fork)
             }
-            // What is held was signed by a former key: the town signs a newer version anyway.
             (Taking::Same | Taking::Older | Taking::Fork, _) => Err(NotOffered::NotNewer),
             (Taking::Expired, _) => Err(NotOffered::Expired),
             (Taking::NotYet, _) => Err(NotOffered::NotYet),

@@ -13,7 +13,7 @@ use jichi_protocol::{
     codec,
     directory::{Party, StatementFault},
     public_list::{ListKind, ListName, ListVersion, SignedListStatement},
-    signature::SigningKey,
+    signature::{PublicKey, SigningKey},
 };
 use minicbor::{Decode, Encode};
 
@@ -200,24 +200,26 @@ impl ListStore {
         self.folder.join(file_of(name, PROOF)).exists()
     }
 
-    /// Takes a newer version, which a sync checked or its author made.
+    /// Takes a newer version, which a sync checked or its author made. What was signed by another key
+    /// than the town's present one is replaced whatever its version is: whoever stole that key could
+    /// else have signed the last one that there will ever be.
     ///
     /// # Errors
     /// [`NotPut`]; what was held is still held.
-    pub fn put(&mut self, edition: &ListEdition) -> Result<(), NotPut> {
+    pub fn put(&mut self, edition: &ListEdition, key: &PublicKey) -> Result<(), NotPut> {
         let name = edition.name();
         if self.is_frozen(name) {
             return Err(NotPut::Frozen(self.folder.join(file_of(name, PROOF))));
         }
         let offered = edition.statement().statement().version;
         let mut history = edition.history().clone();
-        if let Some(held) = self.statement(name) {
-            let held = held.statement().version;
-            if offered <= held {
+        if let Some(signed) = self.statement(name) {
+            let held = signed.statement().version;
+            if offered <= held && signed.verify(key).is_ok() {
                 return Err(NotPut::NotNewer { held, offered });
             }
             // Until the statement is written, the old one needs the old changes.
-            if let Some(old) = self.statement(name).and_then(|is| load(&self.folder, is).ok()) {
+            if let Ok(old) = load(&self.folder, signed) {
                 // Both are within the limits of one list, so together within those of a file.
                 history.join(old.history()).map_err(|fault| StoreFault::Edition {
                     path: self.folder.join(file_of(name, DOCUMENT)),

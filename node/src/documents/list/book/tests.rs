@@ -1,5 +1,7 @@
 //! Lists between two nodes: what is wanted, what is begun, and what comes over by the desk.
 
+use std::slice;
+
 use jichi_protocol::directory::PeerId;
 
 use super::{
@@ -23,9 +25,16 @@ struct Node {
 fn node(editions: &[ListEdition]) -> Node {
     let folder = tempfile::tempdir().unwrap();
     let lists = Lists::new(ListStore::open(&folder.path().join("lists")).unwrap());
-    editions.iter().for_each(|edition| lists.put(edition.clone()).unwrap());
+    for edition in editions {
+        lists.put(edition.clone(), &key_of(edition.name())).unwrap();
+    }
     let directory = DocumentStore::open(folder.path()).unwrap();
     Node { _folder: folder, lists, desk: DocumentDesk::default(), directory }
+}
+
+/// The key that the directory names for the town of a list.
+fn key_of(name: ListName) -> PublicKey {
+    listing_members(3).member(Party::Town(name.town)).unwrap().channel_key
 }
 
 impl Node {
@@ -37,35 +46,34 @@ impl Node {
 
     fn inventory(&mut self) -> Inventory {
         let nothing = Inventory::default().digest();
-        match self.asked(&DocumentRequest::AskLists(nothing)) {
-            DocumentReply::Lists(theirs) => theirs,
-            reply => panic!("{reply:?}"),
-        }
+        let reply = self.asked(&DocumentRequest::AskLists(nothing));
+        let DocumentReply::Lists(theirs) = reply else { panic!("{reply:?}") };
+        theirs
     }
 }
 
+/// Takes a list over; how many messages the asking side sent comes back.
 fn take(ours: &Lists, theirs: &mut Node, name: ListName) -> Result<usize, SyncFault> {
     let offered = theirs.lists.statement(name).unwrap();
-    let mut session = ours.begin(name, offered, &listing_members(3), NOW).unwrap();
-    let mut sent = 0;
-    loop {
-        let message = session.next_message().unwrap().into();
-        let session_number = SessionNumber(7);
-        let request = if sent == 0 {
-            DocumentRequest::BeginList { list: name, session: session_number, message }
+    let mut open = ours.begin(name, offered, &listing_members(3), NOW).unwrap();
+    let session = SessionNumber(7);
+    for sent in 1..1_000 {
+        let message = open.next_message().unwrap().into();
+        let request = if sent == 1 {
+            DocumentRequest::BeginList { list: name, session, message }
         } else {
-            DocumentRequest::ContinueSync { session: session_number, message }
+            DocumentRequest::ContinueSync { session, message }
         };
-        sent += 1;
         let DocumentReply::Sync(reply) = theirs.asked(&request) else { panic!("no sync reply") };
-        match session.receive(reply.as_deref().map(Vec::as_slice))? {
+        match open.receive(reply.as_deref().map(Vec::as_slice))? {
             Progress::More => {}
             Progress::Done(edition) => {
-                ours.put(*edition).unwrap();
+                ours.put(*edition, &key_of(name)).unwrap();
                 return Ok(sent);
             }
         }
     }
+    unreachable!("a session ends")
 }
 
 #[test]
@@ -102,11 +110,11 @@ fn a_node_that_missed_versions_catches_up_also_over_a_document_begun_anew() {
         document.tell(jichi_protocol::id::MerchantId(1), &details).unwrap().unwrap();
     }
     let newest = list_signed(&document, 0, 40);
-    let messages = take(&ours.lists, &mut node(&[newest.clone()]), newest.name()).unwrap();
+    let messages = take(&ours.lists, &mut node(slice::from_ref(&newest)), newest.name()).unwrap();
     assert!(messages <= 4, "{messages}");
     assert_eq!(ours.lists.edition(newest.name()).unwrap().listing(), newest.listing());
     let anew = list_signed(&shops(0, 2), 0, 41);
-    take(&ours.lists, &mut node(&[anew.clone()]), anew.name()).unwrap();
+    take(&ours.lists, &mut node(slice::from_ref(&anew)), anew.name()).unwrap();
     assert_eq!(ours.lists.edition(anew.name()).unwrap().history(), anew.history());
 }
 
@@ -118,7 +126,7 @@ fn a_list_that_is_signed_again_unchanged_needs_no_message() {
     let offered = again.statement().clone();
     let session = ours.lists.begin(again.name(), offered, &listing_members(1), NOW).unwrap();
     let taken = session.at_once().unwrap().unwrap();
-    ours.lists.put(taken).unwrap();
+    ours.lists.put(taken, &key_of(again.name())).unwrap();
     assert_eq!(ours.lists.statement(again.name()).as_ref(), Some(again.statement()));
 }
 
@@ -150,8 +158,8 @@ fn two_lists_of_one_version_freeze_it_and_the_proof_is_kept() {
     let members = listing_members(1);
     let (one, two) = (list_signed(&shops(0, 3), 0, 1), list_signed(&shops(0, 4), 0, 1));
     let name = one.name();
-    let ours = node(&[one.clone()]);
-    let inventory = node(&[two.clone()]).inventory();
+    let ours = node(slice::from_ref(&one));
+    let inventory = node(slice::from_ref(&two)).inventory();
     assert_eq!(ours.lists.wanted(&inventory, &members), [name], "another mark is looked at");
     let begun = ours.lists.begin(name, two.statement().clone(), &members, NOW);
     assert!(matches!(begun, Err(NotOffered::Fork)));
@@ -225,4 +233,25 @@ fn lists_of_towns_that_left_are_dropped_and_the_own_ones_stay() {
     let ours = node(&editions);
     ours.lists.keep_members(&listing_members(0), town(0));
     assert_eq!(ours.lists.towns(), [editions[0].name().town]);
+}
+
+#[test]
+fn a_list_of_a_stolen_key_gives_way_to_one_of_the_key_that_replaced_it() {
+    let stolen = list_signed(&shops(0, 3), 0, u64::MAX);
+    let name = stolen.name();
+    let ours = node(&[stolen]);
+    let new_key = town_key(7);
+    let mut members = listing_members(1).members().to_vec();
+    members[0].channel_key = new_key.public();
+    let members = directory(2, members);
+    let at = (jichi_protocol::public_list::ListVersion(5), ISSUED, Time(ISSUED.0 + 86_400_000));
+    let edition = super::super::store::sign_document(&shops(0, 2), at, &new_key).unwrap();
+    let theirs = Held { list: name, version: at.0, mark: edition.statement().mark() };
+    let theirs = Inventory::of([theirs].into_iter());
+    assert_eq!(ours.lists.wanted(&theirs, &listing_members(1)), [], "as long as the key is theirs");
+    assert_eq!(ours.lists.wanted(&theirs, &members), [name]);
+    let offered = edition.statement().clone();
+    assert!(ours.lists.begin(name, offered, &members, NOW).is_ok());
+    ours.lists.put(edition.clone(), &new_key.public()).unwrap();
+    assert_eq!(ours.lists.edition(name).unwrap().listing(), edition.listing());
 }

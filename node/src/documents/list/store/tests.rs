@@ -17,7 +17,8 @@ fn what_is_put_is_held_and_there_after_a_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder);
     let editions = [list_signed(&shops(0, 3), 0, 1), list_signed(&shops(1, 5), 1, 1)];
-    editions.iter().for_each(|edition| store.put(edition).unwrap());
+    store.put(&editions[0], &town_key(0).public()).unwrap();
+    store.put(&editions[1], &town_key(1).public()).unwrap();
     for store in [store, open(&folder)] {
         assert_eq!(store.statements().count(), 2);
         for edition in &editions {
@@ -32,14 +33,14 @@ fn only_a_newer_version_is_put_and_one_begun_anew_too() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder);
     let name = list_signed(&shops(0, 3), 0, 5).name();
-    store.put(&list_signed(&shops(0, 3), 0, 5)).unwrap();
+    store.put(&list_signed(&shops(0, 3), 0, 5), &town_key(0).public()).unwrap();
     for version in [4, 5] {
-        let refused = store.put(&list_signed(&shops(0, 4), 0, version));
+        let refused = store.put(&list_signed(&shops(0, 4), 0, version), &town_key(0).public());
         assert!(matches!(refused, Err(NotPut::NotNewer { .. })), "{refused:?}");
     }
     let old = fs::read(folder.path().join("100000-shops.statement")).unwrap_or_default();
     let anew = list_signed(&shops(0, 4), 0, 6);
-    store.put(&anew).unwrap();
+    store.put(&anew, &town_key(0).public()).unwrap();
     assert_eq!(held(&open(&folder), name).history(), anew.history());
     // A crash between the two files: the old statement still has its document.
     let statement = folder.path().join(format!("{name}.statement"));
@@ -58,7 +59,7 @@ fn files_that_cannot_be_read_stop_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let edition = list_signed(&shops(0, 3), 0, 1);
     let name = edition.name();
-    open(&folder).put(&edition).unwrap();
+    open(&folder).put(&edition, &town_key(0).public()).unwrap();
     let document = folder.path().join(format!("{name}.automerge"));
     let statement = folder.path().join(format!("{name}.statement"));
     fs::write(&document, b"broken").unwrap();
@@ -66,7 +67,7 @@ fn files_that_cannot_be_read_stop_nothing() {
     assert!(load(store.folder(), store.statement(name).unwrap()).is_err());
     store.forget(name);
     assert!(store.statement(name).is_none() && !document.exists() && !statement.exists());
-    store.put(&edition).unwrap();
+    store.put(&edition, &town_key(0).public()).unwrap();
     fs::write(&statement, b"broken").unwrap();
     fs::write(folder.path().join("another-file.statement"), b"").unwrap();
     assert_eq!(open(&folder).statements().count(), 0);
@@ -104,13 +105,30 @@ fn a_proof_of_a_fork_freezes_its_list_alone() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder);
     let (one, two) = (list_signed(&shops(0, 3), 0, 1), list_signed(&shops(0, 4), 0, 1));
-    store.put(&one).unwrap();
+    store.put(&one, &town_key(0).public()).unwrap();
     let (held, offered) = (one.statement().clone(), two.statement().clone());
     store.keep_proof(&ListForkProof { held, offered }).unwrap();
     let mut store = open(&folder);
     assert!(store.is_frozen(one.name()));
-    assert!(matches!(store.put(&list_signed(&shops(0, 5), 0, 2)), Err(NotPut::Frozen(_))));
-    store.put(&list_signed(&shops(1, 5), 1, 2)).unwrap();
+    assert!(matches!(
+        store.put(&list_signed(&shops(0, 5), 0, 2), &town_key(0).public()),
+        Err(NotPut::Frozen(_))
+    ));
+    store.put(&list_signed(&shops(1, 5), 1, 2), &town_key(1).public()).unwrap();
     fs::remove_file(folder.path().join(format!("{}.fork", one.name()))).unwrap();
-    store.put(&list_signed(&shops(0, 5), 0, 2)).unwrap();
+    store.put(&list_signed(&shops(0, 5), 0, 2), &town_key(0).public()).unwrap();
+}
+
+#[test]
+fn what_a_former_key_signed_is_replaced_whatever_its_version_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder);
+    let stolen = list_signed(&shops(0, 3), 0, u64::MAX);
+    store.put(&stolen, &town_key(0).public()).unwrap();
+    let new_key = town_key(5);
+    let at = (ListVersion(9), ISSUED, Time(ISSUED.0 + 1));
+    let edition = sign_document(&shops(0, 2), at, &new_key).unwrap();
+    assert!(matches!(store.put(&edition, &town_key(0).public()), Err(NotPut::NotNewer { .. })));
+    store.put(&edition, &new_key.public()).unwrap();
+    assert_eq!(held(&open(&folder), edition.name()).listing(), edition.listing());
 }
