@@ -1,7 +1,7 @@
 //! The directory as an automerge document: one map of members by their party, plain values only.
 
 use automerge::{
-    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value,
+    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
     transaction::{Transactable, Transaction},
 };
 use jichi_protocol::{
@@ -12,6 +12,7 @@ use jichi_protocol::{
     },
     id::{Generation, TownId},
     label::Label,
+    signature::PublicKey,
 };
 
 use super::{
