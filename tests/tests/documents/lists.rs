@@ -250,5 +250,14 @@ fn a_stale_list_is_called_so_and_two_of_one_version_freeze_it() -> anyhow::Resul
     give(maebashi, &hanako, 500)?;
     let me = sign_in(maebashi, &hanako)?.get("/v1/me")?.ok()?;
     ensure!(me["points"] == 500, "{me}");
+    // A town that lost its lists gets back from others what it told of its shops.
+    shop(maebashi, 1, "赤城山麓市場")?;
+    tell(maebashi, 1, "赤城")?;
+    let told = area_is(sagamihara, "102016", "赤城")?;
+    maebashi.stop()?;
+    fs::remove_dir_all(lists_of(maebashi))?;
+    maebashi.start()?;
+    let back = area_is(maebashi, "102016", "赤城")?;
+    ensure!(back["version"].as_u64() >= told["version"].as_u64(), "{back}");
     world.stop()
 }
