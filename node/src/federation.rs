@@ -148,7 +148,7 @@ pub async fn start(
     tasks.spawn(asking.go_on(unheard, doubted, stop.clone()));
     shelf.take_held(&taker).await;
     tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
-    tasks.spawn(courier::run(engine.clone(), handle.clone(), town.library().cards().clone()));
+    tasks.spawn(courier::run(courier::Carries::of(town, handle.clone())));
     tasks.spawn(roaming::answer::run(engine.clone(), away));
     let shops = RoamingDesk::new(handle.clone());
     tasks.spawn(recovery::run(engine.clone(), handle.clone(), inbox, stop.clone()));
@@ -161,6 +161,7 @@ pub async fn start(
         every: Duration::from_secs(settings.config.witness.every_s.max(1)),
         proofs,
         doubts,
+        clocks: town.peer_clocks().clone(),
     };
     tasks.spawn(submitter.run(cosign, stop.clone()));
     Ok((Witnessing { witness, cosigned }, shops))
