@@ -294,15 +294,16 @@ fn a_rewritten_log_is_disproved_at_every_witness_and_its_channel_freezes() -> an
         ensure!(!maebashi.wait_until_ended()?.success(), "the rewritten log goes on");
         let own = proof_in(&maebashi.data().join("proofs")).context("its own proof")?;
         check_proof(&own, &log)?;
+        witness.stop()?;
     }
+    // It was written down, so it holds behind a start.
+    sagamihara.start()?;
     let frozen = wait_for("a frozen channel", || {
         refused_offer(sagamihara).ok().filter(|code| code == "channel_frozen")
     });
     frozen.with_context(|| sagamihara.last_messages())?;
-    ensure!(sagamihara.last_messages().contains("finding"), "{}", sagamihara.last_messages());
     sagamihara.stop()?;
     audit_is_sound(&sagamihara.data())?;
-    tsu.stop()?;
     world.coordinator.stop()
 }
 

@@ -32,9 +32,9 @@ impl Allowance {
     pub(super) const fn of(party: Party, protocol: Protocol) -> Self {
         const KIB: u64 = 1_024;
         match (party, protocol) {
-            // A town that was cut off for a week delivers a day's messages of a large town in some
-            // minutes.
-            (Party::Town(_), Protocol::Envelope) => Self::new(IN_FLIGHT_MAX, 300, 2_048 * KIB),
+            // What comes faster waits, and a town that was cut off for a week delivers tens of
+            // thousands of messages in some minutes.
+            (Party::Town(_), Protocol::Envelope) => Self::new(IN_FLIGHT_MAX, 150, 2_048 * KIB),
             // The coordinator routes for all companies.
             (Party::Coordinator, Protocol::Conversion) => {
                 Self::new(IN_FLIGHT_MAX, 3_000, 8_192 * KIB)
@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn a_flood_is_taken_at_the_peers_rate_and_no_faster() {
         let mut share = share(town(), Protocol::Envelope);
-        assert_eq!(taken(&mut share, at(0), 10_000, 64), 1_200);
+        assert_eq!(taken(&mut share, at(0), 10_000, 64), 600);
         let steady: usize = (1..=5_000).map(|ms| taken(&mut share, at(ms), 100, 64)).sum();
-        assert_eq!(steady, 1_500);
+        assert_eq!(steady, 750);
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_silence_earns_no_more_than_a_few_seconds() {
         let mut share = share(town(), Protocol::Envelope);
-        assert_eq!(taken(&mut share, at(86_400_000), 10_000, 64), 1_200);
+        assert_eq!(taken(&mut share, at(86_400_000), 10_000, 64), 600);
     }
 
     #[test]
