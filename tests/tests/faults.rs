@@ -338,8 +338,11 @@ fn a_cap_is_said_before_the_offer_and_refused_by_the_other_town_too() -> anyhow:
     two.end(499, 0)
 }
 
-/// Every transfer under way, as an officer pages through them: its id, points and age.
-fn under_way(node: &Node) -> anyhow::Result<(Vec<(String, u64, u64)>, u32)> {
+/// A transfer as officers see it: its id, points and age in seconds.
+type Seen = (String, u64, u64);
+
+/// Every transfer under way, as an officer pages through them, and how many pages these are.
+fn under_way(node: &Node) -> anyhow::Result<(Vec<Seen>, u32)> {
     let officer = node.officer("approver")?;
     let (mut all, mut pages, mut after) = (Vec::new(), 0_u32, String::new());
     loop {

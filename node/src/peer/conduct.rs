@@ -68,7 +68,7 @@ mod tests {
     /// Exceeds until it is turned away, within a second.
     fn flood(conduct: &mut Conduct, second: u64) {
         let times = (0..EXCESS_MAX * 2).take_while(|_| !conduct.exceeds(at(second), 0)).count();
-        assert_eq!(times, EXCESS_MAX as usize - 1);
+        assert_eq!(u32::try_from(times).ok(), EXCESS_MAX.checked_sub(1));
         assert!(conduct.is_away());
     }
 

@@ -93,13 +93,13 @@ impl Rude {
             while !self.swarm.is_connected(&self.node.id) {
                 self.dial();
                 loop {
-                    match self.swarm.select_next_some().await {
-                        SwarmEvent::ConnectionEstablished { .. } => break,
-                        SwarmEvent::OutgoingConnectionError { .. } => {
-                            tokio::time::sleep(Duration::from_millis(50)).await;
-                            break;
-                        }
-                        _ => {}
+                    let event = self.swarm.select_next_some().await;
+                    if let SwarmEvent::OutgoingConnectionError { .. } = event {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        break;
+                    }
+                    if let SwarmEvent::ConnectionEstablished { .. } = event {
+                        break;
                     }
                 }
                 // A node that turns it away closes the connection at once.
@@ -209,12 +209,13 @@ async fn a_peer_that_floods_is_turned_away_and_may_come_back() {
                 rude.send(&[0, 0, 0, 1, 7, 7]);
                 sent += 1;
             }
-            match rude.swarm.select_next_some().await {
-                SwarmEvent::Behaviour(Event::OutboundFailure { .. } | Event::Message { .. }) => {
-                    sent -= 1;
-                }
-                SwarmEvent::ConnectionClosed { .. } => closed = true,
-                _ => {}
+            let event = rude.swarm.select_next_some().await;
+            if let SwarmEvent::Behaviour(Event::OutboundFailure { .. } | Event::Message { .. }) =
+                event
+            {
+                sent -= 1;
+            } else if let SwarmEvent::ConnectionClosed { .. } = event {
+                closed = true;
             }
         }
     };
