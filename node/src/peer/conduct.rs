@@ -1,13 +1,12 @@
-//! How a peer behaves: who asks far beyond its share, or begins requests that never come to an end,
-//! is turned away for a while, longer each time.
+//! How a peer behaves: who asks far beyond its share is turned away for a while, longer each time.
 
 use std::time::Duration;
 
 use super::line::Backoff;
 use crate::clock::Monotonic;
 
-/// Requests within [`WINDOW`] that were dropped as too many, broken or never finished. An honest
-/// node has 64 on the wire, waits for their answers, and does not come near.
+/// Requests within [`WINDOW`] that were dropped as too many. An honest node has 64 on the wire, which
+/// all wait for their turn, and does not come near.
 pub(super) const EXCESS_MAX: u32 = 512;
 /// Over what time they are counted.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use jichi_protocol::directory::Party;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     allow_block_list::NotAllowed,
-    request_response::{Event, InboundFailure, Message, OutboundFailure, ResponseChannel},
+    request_response::{Event, Message, OutboundFailure, ResponseChannel},
     swarm::{
         ConnectionId, ListenError, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
@@ -392,12 +392,6 @@ impl Drive {
                 }
                 self.land((protocol, request_id), Err(failed(&error)));
             }
-            // A request that was broken, too large, or never came to its end.
-            Event::InboundFailure {
-                peer,
-                error: InboundFailure::Timeout | InboundFailure::Io(_),
-                ..
-            } => self.on_excess(&peer),
             // The peer asks again.
             Event::InboundFailure { .. } | Event::ResponseSent { .. } => {}
         }

@@ -30,7 +30,7 @@ impl Drive {
         }
     }
 
-    /// A request too many, or one that was none. Who goes on so is turned away for a while.
+    /// A request too many. Who goes on so is turned away for a while.
     pub(super) fn on_excess(&mut self, peer_id: &PeerId) {
         let Some(from) = self.known.party_of(peer_id) else { return };
         let now = clock::monotonic();

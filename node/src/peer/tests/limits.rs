@@ -14,7 +14,7 @@ use libp2p::{
 use super::*;
 use crate::peer::conduct::EXCESS_MAX;
 
-/// Writes the bytes that it is told to; behind the first four, if there are no more, it stalls.
+/// Writes the bytes that it is told to. Behind a mere length it goes on by a byte now and then.
 #[derive(Clone, Default)]
 struct Raw;
 
@@ -48,7 +48,14 @@ impl Codec for Raw {
     ) -> io::Result<()> {
         io.write_all(&bytes).await?;
         io.flush().await?;
-        if bytes.len() == 4 { std::future::pending().await } else { Ok(()) }
+        if bytes.len() > 4 {
+            return Ok(());
+        }
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            io.write_all(&[7]).await?;
+            io.flush().await?;
+        }
     }
 
     async fn write_response<T: AsyncWrite + Unpin + Send>(
@@ -204,9 +211,8 @@ async fn a_peer_that_floods_is_turned_away_and_may_come_back() {
     let (mut sent, mut closed) = (0, false);
     let flood = async {
         while !closed {
-            // Longer than they say, which is no message.
             while sent < 200 {
-                rude.send(&[0, 0, 0, 1, 7, 7]);
+                rude.send(&[0, 0, 0, 1, 7]);
                 sent += 1;
             }
             let event = rude.swarm.select_next_some().await;
