@@ -56,6 +56,7 @@ pub mod voucher;
 
 // Printed tickets.
 pub mod ticket;
+pub mod town_list;
 pub mod transfer;
 
 // Orders and pledges.
