@@ -12,7 +12,6 @@ use libp2p::{
 };
 
 use super::*;
-use crate::peer::conduct::EXCESS_MAX;
 
 /// Writes the bytes that it is told to. Behind a mere length it goes on by a byte now and then.
 #[derive(Clone, Default)]
@@ -211,7 +210,8 @@ async fn a_peer_that_floods_is_turned_away_and_may_come_back() {
     let (mut sent, mut closed) = (0, false);
     let flood = async {
         while !closed {
-            while sent < 200 {
+            // Fewer than there may be streams, and more than wait and are in work.
+            while sent < 150 {
                 rude.send(&[0, 0, 0, 1, 7]);
                 sent += 1;
             }
@@ -226,9 +226,8 @@ async fn a_peer_that_floods_is_turned_away_and_may_come_back() {
         }
     };
     tokio::time::timeout(HANG, flood).await.unwrap();
-    assert_eq!(honest.ask("242012", &[1, 2]).await, Ok(vec![2, 1]));
-    assert!(u32::try_from(STREAMS_MAX).unwrap() < EXCESS_MAX, "it is another limit");
     let away = tokio::time::Instant::now();
+    assert_eq!(honest.ask("242012", &[1, 2]).await, Ok(vec![2, 1]));
     rude.connect().await;
     assert!(away.elapsed() >= Duration::from_millis(500), "it was not turned away");
 }
