@@ -57,6 +57,7 @@ pub mod voucher;
 // Printed tickets.
 pub mod ticket;
 pub mod town_list;
+pub mod transfer;
 
 // Orders and pledges.
 pub mod order;

@@ -1,5 +1,7 @@
 //! The one place where the clocks enter, and the guard that doubts them (architecture, Time).
 
+pub mod skew;
+
 use std::{
     sync::OnceLock,
     time::{Duration, Instant, SystemTime},

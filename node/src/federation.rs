@@ -162,7 +162,7 @@ pub async fn start(
     shelf.take_held(&taker).await;
     let (lists, of) = share_lists((settings, keys, town), (shelf.lists(), &members), stop, tasks);
     tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, of, stop.clone()));
-    tasks.spawn(courier::run(engine.clone(), handle.clone(), town.library().cards().clone()));
+    tasks.spawn(courier::run(courier::Carries::of(town, handle.clone())));
     tasks.spawn(roaming::answer::run(engine.clone(), away));
     let shops = RoamingDesk::new(handle.clone());
     tasks.spawn(recovery::run(engine.clone(), handle.clone(), inbox, stop.clone()));
@@ -175,6 +175,7 @@ pub async fn start(
         every: Duration::from_secs(settings.config.witness.every_s.max(1)),
         proofs,
         doubts,
+        clocks: town.peer_clocks().clone(),
     };
     tasks.spawn(submitter.run(cosign, stop.clone()));
     Ok(Joined { witnessing: Witnessing { witness, cosigned }, roaming: shops, lists })

@@ -2,26 +2,29 @@
 //! others say. Who may speak, and where they are, the directory alone says: no mDNS, no DHT.
 
 mod codec;
+mod conduct;
 mod drive;
+mod incoming;
 mod line;
 mod peers;
 mod share;
 mod swarm;
 mod tally;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use jichi_protocol::directory::Party;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity};
 use tokio::{
     runtime,
     sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
 };
 
 pub use codec::MESSAGE_BYTES_MAX;
 pub use peers::{Peer, Peers};
-pub use swarm::{CONNECTIONS_ALL_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKE_TIME_MAX, IDLE_MAX};
+pub use swarm::{
+    CONNECTIONS_ALL_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKE_TIME_MAX, IDLE_MAX, STREAMS_MAX,
+};
 
 use crate::keyfile::Seed;
 
@@ -31,6 +34,10 @@ pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 const ASKED_MAX: usize = 2_048;
 /// Requests of peers that the node has not yet looked at; the next one is dropped.
 const INBOUND_MAX: usize = 256;
+/// How much the thread that carries messages steps back behind the node's own work, where both want
+/// the processor (nice, of the thread alone): what peers send, and the encryption of it, takes about
+/// a tenth of what local payments take then, and all that is free at other times.
+const NICE: i32 = 10;
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +57,16 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 6] = [
+        Self::Envelope,
+        Self::Document,
+        Self::Conversion,
+        Self::Witness,
+        Self::Standing,
+        Self::Holder,
+    ];
+
     /// Its name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -147,9 +164,9 @@ pub enum PeerError {
     /// Outbound-only, with a place to listen.
     #[error("an outbound-only node does not listen; remove the addresses, or choose reachable")]
     OutboundOnlyListens,
-    /// Started outside of a tokio runtime.
-    #[error("the way to other nodes is opened within a tokio runtime only")]
-    NoRuntime,
+    /// The system gives no thread.
+    #[error("the thread for other nodes cannot be started: {0}")]
+    Thread(io::Error),
 }
 
 /// A request on its way to the loop.
@@ -216,10 +233,13 @@ impl PeerHandle {
     }
 }
 
+/// Hears when the way is closed; an error says that it has failed.
+pub type Closed = oneshot::Receiver<()>;
+
 /// The way as a task: it is closed when this is dropped.
 #[derive(Debug)]
 pub struct Running {
-    task: JoinHandle<()>,
+    closed: Closed,
     /// The loop stops when this is gone.
     _open: watch::Sender<bool>,
 }
@@ -227,8 +247,8 @@ pub struct Running {
 impl Running {
     /// Waits for as long as the way is open, which ends by dropping this or by a failure.
     pub async fn run(self) {
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the way to other nodes has failed; restart the node");
+        if self.closed.await.is_err() {
+            tracing::error!("the way to other nodes has failed; restart the node");
         }
     }
 }
@@ -247,12 +267,12 @@ pub fn start(
     let mode = if listen.is_empty() { Mode::OutboundOnly } else { Mode::Reachable };
     let (held, shutdown) = watch::channel(false);
     let config = PeerConfig { seed: seed.clone(), listen, mode };
-    let (handle, incoming, task) = open(config, peers, shutdown)?;
-    Ok((handle, incoming, Running { task, _open: held }))
+    let (handle, incoming, closed) = open(config, peers, shutdown)?;
+    Ok((handle, incoming, Running { closed, _open: held }))
 }
 
-/// Opens the way, and gives what other nodes ask. The task ends when `shutdown` turns
-/// true, or its sender is gone.
+/// Opens the way on a thread of its own, and gives what other nodes ask. It is closed when
+/// `shutdown` turns true, or its sender is gone.
 ///
 /// # Errors
 /// [`PeerError`].
@@ -260,17 +280,40 @@ pub fn open(
     config: PeerConfig,
     peers: watch::Receiver<Arc<Peers>>,
     shutdown: watch::Receiver<bool>,
-) -> Result<(PeerHandle, mpsc::Receiver<Inbound>, JoinHandle<()>), PeerError> {
-    let runtime = runtime::Handle::try_current().map_err(|_| PeerError::NoRuntime)?;
+) -> Result<(PeerHandle, mpsc::Receiver<Inbound>, Closed), PeerError> {
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(PeerError::Thread)?;
     let PeerConfig { seed, listen, mode } = config;
-    let swarm = swarm::build(keypair(&seed), &listen, mode)?;
+    let built = {
+        let _inside = runtime.enter();
+        swarm::build(keypair(&seed), &listen, mode)
+    };
+    let swarm = match built {
+        Ok(swarm) => swarm,
+        Err(error) => {
+            // Dropped as it is, it would wait here, where nobody may.
+            runtime.shutdown_background();
+            return Err(error);
+        }
+    };
     let (asks, asked) = mpsc::channel(ASKED_MAX);
     let (inbound, incoming) = mpsc::channel(INBOUND_MAX);
     let (listens, listening) = watch::channel(Vec::new());
     let (connects, connected) = watch::channel(Vec::new());
-    let ends = drive::Ends { peers, shutdown, asked, inbound, listens, connects };
-    let running = runtime.spawn(drive::Drive::new(swarm, mode, ends).run());
-    Ok((PeerHandle { asks, listening, connected }, incoming, running))
+    let ends = drive::Ends { peers, shutdown, asked, listens, connects };
+    let (closes, closed) = oneshot::channel();
+    let carry = move || {
+        // Of this thread alone: so Linux reads a process of number 0. Without it, peers only cost
+        // local payments more.
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::warn!(%error, "the thread for other nodes has no lower priority");
+        }
+        runtime.block_on(drive::Drive::new(swarm, mode, ends, inbound).run());
+        // An error says that nobody waits for it.
+        let _ = closes.send(());
+    };
+    thread::Builder::new().name("peers".to_owned()).spawn(carry).map_err(PeerError::Thread)?;
+    Ok((PeerHandle { asks, listening, connected }, incoming, closed))
 }
 
 fn keypair(seed: &[u8; 32]) -> identity::Keypair {

@@ -120,7 +120,7 @@ fn staff() -> Router<Town> {
     let all = all.merge(api::payout::routes()).merge(api::owner::routes());
 
     // Between towns.
-    let all = all.merge(api::settlement::routes());
+    let all = all.merge(api::settlement::routes()).merge(api::transfer::routes());
     let all = all.merge(api::agreement::routes());
 
     // Restore.

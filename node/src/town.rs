@@ -18,7 +18,7 @@ use jichi_protocol::{
 };
 
 use crate::{
-    clock::Monotonic,
+    clock::{Monotonic, skew::PeerClocks},
     engine::Engine,
     index::Index,
     library::Library,
@@ -56,6 +56,7 @@ struct Parts {
     seal: Sealer,
     printer: Printer,
     library: Library,
+    peer_clocks: PeerClocks,
 }
 
 /// Signs bytes of a domain with the town's channel key.
@@ -129,6 +130,7 @@ impl Town {
             seal: parts.seal,
             printer: parts.printer,
             library: parts.library,
+            peer_clocks: PeerClocks::default(),
         }))
     }
 
@@ -220,6 +222,12 @@ impl Town {
     #[must_use]
     pub fn library(&self) -> &Library {
         &self.0.library
+    }
+
+    /// What other towns' clocks said.
+    #[must_use]
+    pub fn peer_clocks(&self) -> &PeerClocks {
+        &self.0.peer_clocks
     }
 
     /// Keeps what a holder showed at a terminal.

@@ -216,6 +216,24 @@ impl Channel {
         }
     }
 
+    /// This end behind an arriving message that [`Channel::arrival`] called new, as far as an answer
+    /// to it can tell: what was sent and what came without a gap. What is under way is left out, so
+    /// that a peer that never acknowledges does not make its every message cost more.
+    #[must_use]
+    pub fn behind(&self, envelope: &Envelope) -> Self {
+        let mut behind = Self::new(self.generation, self.peer_generation);
+        (behind.sent, behind.sent_hash) = (self.sent, self.sent_hash);
+        (behind.acked, behind.heard) = (self.acked, self.heard);
+        behind.fences.clone_from(&self.fences);
+        if envelope.header().number == self.heard.next() {
+            behind.heard = self.heard.next();
+            while self.beyond.contains_key(&behind.heard.next()) {
+                behind.heard = behind.heard.next();
+            }
+        }
+        behind
+    }
+
     /// Notes an arriving message that [`Channel::arrival`] called new or a fork; the numbers of
     /// ours that it acknowledges for good come back. The peer has heard these, so the caller
     /// tells the [`outbox::Outbox`] too: their bytes can no longer be found by [`Channel::open`].

@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "what panics here is a failed test")]
 
+#[path = "api/between.rs"]
+mod between;
 #[path = "api/clock.rs"]
 mod clock_jump;
 #[path = "api/input.rs"]

@@ -9,9 +9,9 @@
 //! | a town restored from a backup | `a_lost_disk_is_restored_and_what_peers_hold_is_taken_back` in restore.rs |
 //! | a restore that nobody noticed | `an_older_copy_that_was_put_in_place_is_found_out_at_its_start` in restore.rs |
 //! | a second copy of a node | `a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other` in witness.rs |
-//! | the other town's clock is wrong | `a_wrong_clock_changes_neither_the_points_nor_the_decision`; a node compares its clock with itself and its journal, not yet with its peers |
+//! | the other town's clock is wrong | `a_wrong_clock_changes_neither_the_points_nor_the_decision`, `a_clock_far_from_the_other_towns_alarms_until_it_is_put_right` in faults/clock.rs |
 //! | answer and log contradict | a receipt of another log, in `unknown_keys_wrong_recipients_bad_signatures_and_replays_change_nothing` of foreign.rs; `a_message_that_was_never_sent_is_shown` of `jichi audit cross` |
-//! | a log is rewritten | `a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other` in witness.rs |
+//! | a log is rewritten | `a_rewritten_log_is_disproved_at_every_witness_and_its_channel_freezes` in witness.rs |
 //! | unknown key, wrong recipient, bad signature, replay | `unknown_keys_wrong_recipients_bad_signatures_and_replays_change_nothing` in foreign.rs |
 //! | beyond the pair's cap | `a_cap_is_said_before_the_offer_and_refused_by_the_other_town_too` |
 //! | cut off for long | `towns_that_are_cut_off_go_on_and_their_transfers_wait_in_sight` |
@@ -19,9 +19,10 @@
 
 #![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
 
+#[path = "faults/clock.rs"]
+mod clock;
+
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -33,14 +34,13 @@ use jichi::{
     client::{Client, Reply, Terminal, new_key, new_signing_key},
     world::{MAEBASHI, Node, SAGAMIHARA, World, agree},
 };
-use jichi_node::clock;
+use jichi_node::clock::now;
 use jichi_protocol::{
     id::{MerchantId, TerminalId},
     key::ClientKey,
 };
 use jichi_tests::{
     proxy::{Flow, Line, Way},
-    story::program_with_clock,
     town::{audit_is_sound, balance, checkpoint_of, jichi_program, random_below},
 };
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ impl Two {
     /// A payment at the first town's own shop.
     fn pay(&self, points: u32) -> anyhow::Result<()> {
         let proof = self.till.prove(&self.hanako, PASSWORD)?;
-        self.till.pay(new_key()?, &proof, points, clock::now())?.ok().map(drop)
+        self.till.pay(new_key()?, &proof, points, now())?.ok().map(drop)
     }
 
     /// Every point is where the story says, both logs are sound, and they agree.
@@ -307,67 +307,6 @@ fn towns_that_are_killed_at_any_moment_go_on_with_the_same_transfers() -> anyhow
     two.end(moved, 0)
 }
 
-/// The second town with a clock of its own, which the file sets.
-fn its_own_clock(folder: &Path) -> anyhow::Result<PathBuf> {
-    let offset = folder.join("offset");
-    fs::write(&offset, "+0")?;
-    let (clocked, plain) = (program_with_clock(&offset)?, jichi_program());
-    let script = folder.join("jichi-by-town");
-    let text = format!(
-        "#!/bin/sh\ncase \"$*\" in */sagamihara/*) exec '{}' \"$@\";; esac\nexec '{}' \"$@\"\n",
-        clocked.display(),
-        plain.display()
-    );
-    fs::write(&script, text)?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o700))?;
-    Ok(script)
-}
-
-/// Whether a node doubts its clock, as whoever watches it is told.
-fn doubts(node: &Node) -> anyhow::Result<bool> {
-    let client = Client::new(format!("http://{}", node.addresses.metrics));
-    Ok(client.text("/metrics")?.lines().any(|line| line == "jichi_clock_doubtful 1"))
-}
-
-fn confirm(node: &Node) -> anyhow::Result<()> {
-    let words = json!({"ntp": "synchronised"});
-    let reply = node.officer("approver")?.post("/v1/clock/confirmations", None, &words)?;
-    ensure!(reply.status == 204, "{reply:?}");
-    Ok(())
-}
-
-#[test]
-fn a_wrong_clock_changes_neither_the_points_nor_the_decision() -> anyhow::Result<()> {
-    let mut two = Two::with(&its_own_clock)?;
-    let offset = two.world.dir.join("offset");
-    let me = two.hanako()?;
-    // A clock that jumps while the node runs: it decides nothing, and says so.
-    fs::write(&offset, "+93600")?;
-    let transfer = two.offer(&me, 100)?;
-    two.wait_for("a doubtful clock", || Ok(doubts(two.b())?.then_some(())))?;
-    ensure!(state(&me, &transfer)? == "waiting");
-    two.pay(40)?;
-    fs::write(&offset, "+0")?;
-    confirm(two.b())?;
-    two.ends(&me, &transfer, "settled")?;
-    // One that is wrong from the start, by less than its journal can tell: the decision is the same.
-    two.world.towns[1].stop()?;
-    fs::write(&offset, "+600")?;
-    two.world.towns[1].start()?;
-    let transfer = two.offer(&me, 200)?;
-    two.ends(&me, &transfer, "settled")?;
-    // Put right, it lies behind its own journal, and decides nothing until an officer has looked.
-    two.world.towns[1].stop()?;
-    fs::write(&offset, "+0")?;
-    two.world.towns[1].start()?;
-    let transfer = two.offer(&me, 300)?;
-    two.wait_for("a doubtful clock", || Ok(doubts(two.b())?.then_some(())))?;
-    ensure!(state(&me, &transfer)? == "waiting");
-    confirm(two.b())?;
-    two.ends(&me, &transfer, "settled")?;
-    two.end(600, 40)
-}
-
 /// Both towns seal terms with this cap, and one of them enters them.
 fn enter(two: &Two, node: &Node, number: u32, cap: u32) -> anyhow::Result<()> {
     let terms = json!({"low": "102016", "high": "141500", "number": number,
@@ -399,6 +338,30 @@ fn a_cap_is_said_before_the_offer_and_refused_by_the_other_town_too() -> anyhow:
     two.end(499, 0)
 }
 
+/// A transfer as officers see it: its id, points and age in seconds.
+type Seen = (String, u64, u64);
+
+/// Every transfer under way, as an officer pages through them, and how many pages these are.
+fn under_way(node: &Node) -> anyhow::Result<(Vec<Seen>, u32)> {
+    let officer = node.officer("approver")?;
+    let (mut all, mut pages, mut after) = (Vec::new(), 0_u32, String::new());
+    loop {
+        let page = officer.get(&format!("/v1/transfers?town=141500{after}"))?.ok()?;
+        pages = pages.saturating_add(1);
+        for one in page["transfers"].as_array().context("a list")? {
+            ensure!(one["state"] == "waiting" && one["town"] == "141500", "{one}");
+            ensure!(
+                one.as_object().is_some_and(|fields| fields.len() == 7),
+                "no more is said: {one}"
+            );
+            let number = |field: &str| one[field].as_u64().context("a number");
+            all.push((text(one, "transfer"), number("points")?, number("age_s")?));
+        }
+        let Some(next) = page["next"].as_u64() else { return Ok((all, pages)) };
+        after = format!("&after={next}");
+    }
+}
+
 #[test]
 fn towns_that_are_cut_off_go_on_and_their_transfers_wait_in_sight() -> anyhow::Result<()> {
     let two = Two::new()?;
@@ -407,21 +370,31 @@ fn towns_that_are_cut_off_go_on_and_their_transfers_wait_in_sight() -> anyhow::R
     for way in [Way::There, Way::Back] {
         two.line.set(way, Flow::Stalled);
     }
-    let transfers = [two.offer(&me, 100)?, two.offer(&me, 50)?];
+    let mut transfers = vec![two.offer(&me, 100)?, two.offer(&me, 50)?];
+    // More than an officer sees on one page.
+    for _ in 0..101 {
+        transfers.push(two.offer(&me, 1)?);
+    }
     for round in 0..4 {
         if round == 2 {
             two.line.part();
         }
         two.pay(20)?;
         thread::sleep(Duration::from_millis(400));
-        for transfer in &transfers {
+        for transfer in transfers.iter().take(3) {
             ensure!(state(&me, transfer)? == "waiting");
         }
     }
-    ensure!((balance(&me)?, balance(&taro)?) == (769, 1_001));
+    let (seen, pages) = under_way(two.a())?;
+    ensure!(seen.iter().map(|(id, ..)| id).eq(&transfers) && pages == 2, "oldest first: {seen:?}");
+    ensure!(seen.iter().map(|(_, points, _)| points).sum::<u64>() == 251);
+    ensure!(seen.first().is_some_and(|(.., age)| (1..120).contains(age)), "{seen:?}");
+    ensure!(under_way(two.b())?.0.is_empty());
+    ensure!((balance(&me)?, balance(&taro)?) == (668, 1_001));
     two.line.heal();
     for transfer in &transfers {
         two.ends(&me, transfer, "settled")?;
     }
-    two.end(150, 80)
+    ensure!(under_way(two.a())?.0.is_empty());
+    two.end(251, 80)
 }

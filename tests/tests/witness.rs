@@ -221,6 +221,92 @@ fn a_cloned_node_is_refused_proved_and_halted_and_so_is_the_other() -> anyhow::R
     tsu.stop()
 }
 
+/// Puts a copy of a node's stores in place of them, as somebody would who knows no better, or better.
+fn put(copy: &Path, node: &Node) -> anyhow::Result<()> {
+    fs::remove_dir_all(node.data())?;
+    copied(copy, &node.data())
+}
+
+fn copied(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
+    ensure!(status.success(), "{} is not copied", from.display());
+    Ok(())
+}
+
+/// The directory as it was before it named any witness.
+fn publish_without_witnesses(world: &World) -> anyhow::Result<()> {
+    let keys = world.towns.iter().map(|town| town.dir.join("keys/witness.key"));
+    let keys: Vec<PathBuf> = keys.collect();
+    for key in &keys {
+        fs::rename(key, key.with_extension("aside"))?;
+    }
+    world.publish_directory(&world.nodes().collect::<Vec<_>>())?;
+    for key in &keys {
+        fs::rename(key.with_extension("aside"), key)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_rewritten_log_is_disproved_at_every_witness_and_its_channel_freezes() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut world = world(folder.path())?;
+    let (early, rewritten) = (folder.path().join("early"), folder.path().join("rewritten"));
+    // The town lays a copy aside before it has witnesses or a channel: that copy asks nobody.
+    publish_without_witnesses(&world)?;
+    {
+        let maebashi = &mut world.towns[0];
+        maebashi.start()?;
+        grow(maebashi, 2)?;
+        maebashi.stop()?;
+        copied(&maebashi.data(), &early)?;
+    }
+    world.publish_directory(&world.nodes().collect::<Vec<_>>())?;
+    world.start()?;
+    let [maebashi, sagamihara, tsu] = &mut world.towns[..] else { bail!("three towns") };
+    agree(maebashi, sagamihara, "everything")?;
+    let keys = [key_of(sagamihara, "/witness/key")?, key_of(tsu, "/witness/key")?];
+    let log = key_of(maebashi, "/log/key")?;
+    grow(maebashi, 3)?;
+    let seen = size(maebashi)?;
+    cosigned(maebashi, seen, &keys)?;
+    for node in [&mut *maebashi, &mut *sagamihara, &mut *tsu] {
+        node.stop()?;
+    }
+
+    // It begins again with the copy, by no restore, and writes another continuation.
+    put(&early, maebashi)?;
+    maebashi.start()?;
+    grow(maebashi, 20)?;
+    ensure!(size(maebashi)? > seen, "the other history is the longer one");
+    maebashi.stop()?;
+    copied(&maebashi.data(), &rewritten)?;
+    for witness in [&mut *sagamihara, &mut *tsu] {
+        // Whatever it found out the last time, it has put aside.
+        put(&rewritten, maebashi)?;
+        maebashi.start()?;
+        witness.start()?;
+        let file = wait_for("the proof", || proof_in(&witness.data().join("proofs")))
+            .with_context(|| {
+                format!("{}\n--\n{}", witness.last_messages(), maebashi.last_messages())
+            })?;
+        check_proof(&file, &log)?;
+        ensure!(!maebashi.wait_until_ended()?.success(), "the rewritten log goes on");
+        let own = proof_in(&maebashi.data().join("proofs")).context("its own proof")?;
+        check_proof(&own, &log)?;
+        witness.stop()?;
+    }
+    // It was written down, so it holds behind a start.
+    sagamihara.start()?;
+    let frozen = wait_for("a frozen channel", || {
+        refused_offer(sagamihara).ok().filter(|code| code == "channel_frozen")
+    });
+    frozen.with_context(|| sagamihara.last_messages())?;
+    sagamihara.stop()?;
+    audit_is_sound(&sagamihara.data())?;
+    world.coordinator.stop()
+}
+
 /// A third party checks the file, and finds out when it was changed.
 fn check_proof(file: &Path, log: &VerifierKey) -> anyhow::Result<()> {
     let (path, key) = (file.display().to_string(), log.to_string());

@@ -10,7 +10,7 @@ use super::{
     problem::{Problem, edge::EdgeProblem},
 };
 use crate::{
-    clock::{ClockWitness, Confirmation},
+    clock::{ClockWitness, Confirmation, Reading, skew::is_apart},
     engine::Engine,
     staff::Role,
     town::Town,
@@ -46,7 +46,7 @@ async fn metrics(State(town): State<Town>) -> String {
     let directory = engine.read(|ledger| ledger.meta().directory.0).await.unwrap_or_default();
     let version =
         format!("# TYPE jichi_directory_version gauge\njichi_directory_version {directory}\n");
-    text(engine) + &version
+    text(engine, town.peer_clocks().skew_ms(Reading::now())) + &version
 }
 
 /// An operator who signed in looked at the clock, and says that the machine's NTP service is
@@ -79,21 +79,31 @@ enum Ntp {
 }
 
 /// Prometheus text (exposition format 0.0.4). No personal data, no account ids.
-fn text(engine: &Engine) -> String {
+fn text(engine: &Engine, skew_ms: Option<i64>) -> String {
     let counts = engine.counts();
     let flag = |set: bool| u8::from(set);
-    format!(
+    // Of a town that nobody has told the time there is no such figure.
+    let skew = skew_ms.map_or_else(String::new, |ms| {
+        let seconds = ms / 1_000;
+        format!(
+            "# TYPE jichi_peer_clock_skew_seconds gauge\njichi_peer_clock_skew_seconds {seconds}\n"
+        )
+    });
+    let text = format!(
         "# TYPE jichi_entries_durable gauge\njichi_entries_durable {}\n\
          # TYPE jichi_entries_total counter\njichi_entries_total {}\n\
          # TYPE jichi_batches_total counter\njichi_batches_total {}\n\
          # TYPE jichi_storage_full gauge\njichi_storage_full {}\n\
          # TYPE jichi_clock_doubtful gauge\njichi_clock_doubtful {}\n\
+         # TYPE jichi_clock_apart gauge\njichi_clock_apart {}\n\
          # TYPE jichi_behind gauge\njichi_behind {}\n",
         engine.durable(),
         counts.entries,
         counts.batches,
         flag(engine.storage_full()),
         flag(engine.clock_doubtful()),
+        flag(skew_ms.is_some_and(is_apart)),
         flag(engine.is_behind()),
-    )
+    );
+    text + &skew
 }

@@ -20,10 +20,11 @@ use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
 use super::post::Post;
 use crate::{
     api::answer::receipt,
-    clock,
+    clock::{self, Reading, skew::PeerClocks},
     engine::{Engine, Standing},
     library::cards::{LibraryCards, Place},
     peer::{PeerHandle, Protocol},
+    town::Town,
 };
 
 /// How often the outboxes are looked at when nothing happens.
@@ -44,8 +45,27 @@ struct Sent {
     heard: Option<Acked>,
 }
 
+/// What the courier carries from, by and with. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Carries {
+    pub(super) engine: Engine,
+    pub(super) peer: PeerHandle,
+    pub(super) cards: LibraryCards,
+    /// What the clocks of those who reply say.
+    pub(super) clocks: PeerClocks,
+}
+
+impl Carries {
+    /// A town's.
+    pub(super) fn of(town: &Town, peer: PeerHandle) -> Self {
+        let (engine, cards) = (town.engine().clone(), town.library().cards().clone());
+        Self { engine, peer, cards, clocks: town.peer_clocks().clone() }
+    }
+}
+
 /// Sends until the node stops.
-pub(super) async fn run(engine: Engine, peer: PeerHandle, cards: LibraryCards) {
+pub(super) async fn run(carries: Carries) {
+    let engine = carries.engine.clone();
     if engine.standing_known().await == Standing::Behind {
         return;
     }
@@ -54,7 +74,7 @@ pub(super) async fn run(engine: Engine, peer: PeerHandle, cards: LibraryCards) {
     let mut flights: JoinSet<Sent> = JoinSet::new();
     collect(&engine, &mut posts).await;
     while !engine.is_behind() {
-        dispatch((&engine, &peer, &cards), &mut posts, &mut flights);
+        dispatch(&carries, &mut posts, &mut flights);
         tokio::select! {
             durable = news.recv() => match durable {
                 Ok(durable) => {
@@ -111,11 +131,7 @@ async fn add(
 }
 
 /// Puts on the wire whatever is due.
-fn dispatch(
-    (engine, peer, cards): (&Engine, &PeerHandle, &LibraryCards),
-    posts: &mut BTreeMap<TownId, Waiting>,
-    flights: &mut JoinSet<Sent>,
-) {
+fn dispatch(carries: &Carries, posts: &mut BTreeMap<TownId, Waiting>, flights: &mut JoinSet<Sent>) {
     let now = now();
     for (town, Waiting { post, told }) in posts {
         let oldest = post.outbox().oldest();
@@ -124,10 +140,9 @@ fn dispatch(
             tracing::warn!(%town, waiting = post.outbox().len(), "messages wait for over an hour");
         }
         while let Some((number, entry)) = post.poll(now, random()) {
-            let (engine, peer, town) = (engine.clone(), peer.clone(), *town);
-            let cards = cards.clone();
+            let (carries, town) = (carries.clone(), *town);
             flights.spawn(async move {
-                let heard = send((&engine, &peer, &cards), town, entry).await;
+                let heard = send(&carries, town, entry).await;
                 Sent { town, number, heard }
             });
         }
@@ -146,17 +161,16 @@ fn note(posts: &mut BTreeMap<TownId, Waiting>, sent: &Sent) {
 }
 
 /// One transmission; what the peer has heard, if it said so.
-async fn send(
-    (engine, peer, cards): (&Engine, &PeerHandle, &LibraryCards),
-    town: TownId,
-    entry: EntryIndex,
-) -> Option<Acked> {
-    let mut delivery = delivery(engine, entry)?;
-    delivery.enclosure = enclosure(cards, town, &delivery.envelope);
+async fn send(carries: &Carries, town: TownId, entry: EntryIndex) -> Option<Acked> {
+    let mut delivery = delivery(&carries.engine, entry)?;
+    delivery.enclosure = enclosure(&carries.cards, town, &delivery.envelope);
     let bytes = codec::encode(&delivery);
-    match peer.request(Party::Town(town), Protocol::Envelope, bytes).await {
+    match carries.peer.request(Party::Town(town), Protocol::Envelope, bytes).await {
         Ok(reply) => {
             let reply: DeliveryReply = codec::decode(&reply).ok()?;
+            if let Some(now) = reply.now {
+                carries.clocks.told(town, now, Reading::now());
+            }
             if let Some(fault) = reply.fault {
                 tracing::warn!(%town, %entry, ?fault, "a message was not taken");
             }

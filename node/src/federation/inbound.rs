@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     api::answer::receipt,
+    clock,
     engine::{Answer, Engine, NotTaken},
     library::cards::{LibraryCards, Place},
     town::Town,
@@ -54,13 +55,16 @@ impl Inbox {
 pub(super) async fn deliver(inbox: &Inbox, from: Party, bytes: &[u8]) -> DeliveryReply {
     let engine = &inbox.engine;
     match take(inbox, from, bytes).await {
-        Ok(sender) => DeliveryReply { heard: heard(engine, sender).await, fault: None },
+        Ok(sender) => {
+            let heard = heard(engine, sender).await;
+            DeliveryReply { heard, fault: None, now: Some(clock::now()) }
+        }
         Err((sender, fault)) => {
             let heard = match sender {
                 Some(sender) => heard(engine, sender).await,
                 None => None,
             };
-            DeliveryReply { heard, fault: Some(fault) }
+            DeliveryReply { heard, fault: Some(fault), now: Some(clock::now()) }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The loop that drives the swarm: it never waits for the node, and never for one peer.
 
+mod asked;
+
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -18,34 +20,32 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinSet,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Ask, Inbound, MESSAGE_BYTES_MAX, Mode, Peers, Protocol, REQUEST_TIME_MAX, RequestError,
+    Ask, Inbound, Mode, Peers, Protocol, REQUEST_TIME_MAX, RequestError,
+    conduct::Conduct,
+    incoming::Incoming,
     line::{Line, RETRY_DELAY_MAX},
     peers::Known,
-    share::Share,
-    swarm::{AnswerTo, AskingEvent, FlightId, Net, NetEvent},
+    swarm::{AskingEvent, FlightId, Net, NetEvent},
     tally::Tally,
 };
 use crate::clock::{self, Monotonic};
 
-/// Requests of peers whose answers the node owes; the next one is dropped.
-const REPLIES_MAX: usize = 1_024;
 /// Dials that an outbound-only node begins at once.
 const DIALS_MAX: usize = 32;
-/// How often an outbound-only node looks for peers that it has lost.
+/// How often an outbound-only node looks for peers that it has lost, and every node for peers that
+/// it had turned away and that may come back.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often requests that wait for their turn are looked at.
+const TURN_EVERY: Duration = Duration::from_millis(10);
 
 /// The other ends of what the node holds.
 pub(super) struct Ends {
     pub(super) peers: watch::Receiver<Arc<Peers>>,
     pub(super) shutdown: watch::Receiver<bool>,
     pub(super) asked: mpsc::Receiver<Ask>,
-    pub(super) inbound: mpsc::Sender<Inbound>,
     pub(super) listens: watch::Sender<Vec<Multiaddr>>,
     pub(super) connects: watch::Sender<Vec<Party>>,
 }
@@ -62,8 +62,8 @@ struct Link {
     heard: Option<Monotonic>,
 }
 
-/// The node's answer, on its way to who asked.
-type Reply = (AnswerTo, Vec<u8>);
+/// Where an answer goes.
+type AnswerTo = ResponseChannel<Vec<u8>>;
 
 /// The loop and all that it knows.
 pub(super) struct Drive {
@@ -75,16 +75,21 @@ pub(super) struct Drive {
     lines: BTreeMap<Party, Line>,
     flights: HashMap<FlightId, Flight>,
     links: HashMap<ConnectionId, Link>,
-    replies: JoinSet<(Party, Option<Reply>)>,
-    /// What each peer has taken of the node.
-    shares: BTreeMap<Party, Share>,
+    incoming: Incoming<AnswerTo>,
+    conducts: BTreeMap<Party, Conduct>,
     strangers: Tally,
     dropped: Tally,
+    turned_away: Tally,
     listen_errors: Tally,
 }
 
 impl Drive {
-    pub(super) fn new(swarm: Swarm<Net>, mode: Mode, ends: Ends) -> Self {
+    pub(super) fn new(
+        swarm: Swarm<Net>,
+        mode: Mode,
+        ends: Ends,
+        node: mpsc::Sender<Inbound>,
+    ) -> Self {
         Self {
             swarm,
             mode,
@@ -93,10 +98,11 @@ impl Drive {
             lines: BTreeMap::new(),
             flights: HashMap::new(),
             links: HashMap::new(),
-            replies: JoinSet::new(),
-            shares: BTreeMap::new(),
+            incoming: Incoming::to(node),
+            conducts: BTreeMap::new(),
             strangers: Tally::default(),
             dropped: Tally::default(),
+            turned_away: Tally::default(),
             listen_errors: Tally::default(),
         }
     }
@@ -105,7 +111,10 @@ impl Drive {
     /// hears `Stopping`, since the loop drops what it would be sent by.
     pub(super) async fn run(mut self) {
         let mut look = tokio::time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut turn = tokio::time::interval(TURN_EVERY);
+        for interval in [&mut look, &mut turn] {
+            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        }
         self.on_peers();
         loop {
             tokio::select! {
@@ -113,12 +122,11 @@ impl Drive {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(ask) = self.ends.asked.recv() => self.on_ask(ask),
                 Ok(()) = self.ends.peers.changed() => self.on_peers(),
-                Some(reply) = self.replies.join_next() => {
-                    if let Ok((from, answered)) = reply {
-                        self.answered(from, answered);
-                    }
+                Some(answered) = self.incoming.next_answer() => self.answered(answered),
+                _ = turn.tick(), if self.incoming.waits() => {
+                    self.incoming.go_on(clock::monotonic());
                 }
-                _ = look.tick(), if self.mode == Mode::OutboundOnly => self.keep_connected(),
+                _ = look.tick() => self.look(),
             }
         }
     }
@@ -183,6 +191,13 @@ impl Drive {
         }
     }
 
+    fn look(&mut self) {
+        self.let_back();
+        if self.mode == Mode::OutboundOnly {
+            self.keep_connected();
+        }
+    }
+
     /// Dials the peers that an outbound-only node has lost, as nobody can dial it.
     fn keep_connected(&mut self) {
         let me = *self.swarm.local_peer_id();
@@ -210,8 +225,10 @@ impl Drive {
                 gate.disallow_peer(id);
             }
         }
-        for (id, _) in self.known.iter() {
-            gate.allow_peer(id);
+        for (id, party) in self.known.iter() {
+            if !self.conducts.get(&party).is_some_and(Conduct::is_away) {
+                gate.allow_peer(id);
+            }
         }
         for (party, line) in &mut self.lines {
             let peer = self.known.of_party(*party);
@@ -225,7 +242,8 @@ impl Drive {
             }
         }
         let known = &self.known;
-        self.shares.retain(|party, share| known.of_party(*party).is_some() || !share.is_idle());
+        self.incoming.keep(|party| known.of_party(party).is_some());
+        self.conducts.retain(|party, _| known.of_party(*party).is_some());
         self.lines.retain(|party, line| known.of_party(*party).is_some() || !line.is_empty());
         let parties: Vec<Party> = self.lines.keys().copied().collect();
         for party in parties {
@@ -290,7 +308,10 @@ impl Drive {
 
     fn on_stranger(&mut self) {
         if let Some(count) = self.strangers.add(clock::monotonic()) {
-            tracing::warn!(count, "nodes that the directory does not name were turned away");
+            tracing::warn!(
+                count,
+                "nodes that the directory does not name, or that flood, were turned away"
+            );
         }
     }
 
@@ -407,59 +428,6 @@ impl Drive {
         // An error says that who asked has gone.
         let _ = flight.answer.send(answer);
         self.pump(flight.party);
-    }
-
-    /// Hands a request to the node, or drops it: the peer asks again.
-    fn on_request(
-        &mut self,
-        peer_id: &PeerId,
-        protocol: Protocol,
-        bytes: Vec<u8>,
-        channel: ResponseChannel<Vec<u8>>,
-    ) {
-        let Some(from) = self.known.party_of(peer_id) else { return };
-        let now = clock::monotonic();
-        let (reply, replied) = oneshot::channel();
-        let inbound = Inbound { from, protocol, bytes, reply };
-        let share = self.shares.entry(from).or_insert_with(|| Share::of(from, now));
-        if !share.take(now) {
-            self.say_dropped(from);
-            return;
-        }
-        if self.replies.len() >= REPLIES_MAX || self.ends.inbound.try_send(inbound).is_err() {
-            share.done();
-            self.say_dropped(from);
-            return;
-        }
-        self.replies.spawn(async move {
-            let replied = tokio::time::timeout(REQUEST_TIME_MAX, replied).await;
-            let answer = replied.ok().and_then(Result::ok);
-            (from, answer.map(|bytes| ((protocol, channel), bytes)))
-        });
-    }
-
-    fn say_dropped(&mut self, from: Party) {
-        if let Some(count) = self.dropped.add(clock::monotonic()) {
-            tracing::warn!(count, last = %from, "requests of other nodes were dropped: they come too fast");
-        }
-    }
-
-    /// The node has answered a request, or never will.
-    fn answered(&mut self, from: Party, answer: Option<Reply>) {
-        if let Some(share) = self.shares.get_mut(&from) {
-            share.done();
-        }
-        if let Some((to, bytes)) = answer {
-            self.reply(to, bytes);
-        }
-    }
-
-    fn reply(&mut self, (protocol, channel): AnswerTo, bytes: Vec<u8>) {
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            tracing::error!(?protocol, bytes = bytes.len(), "an answer is over the limit");
-        }
-        // An error says that the peer has gone; it asks again.
-        let _ = self.swarm.behaviour_mut().asking(protocol).send_response(channel, bytes);
     }
 }
 

@@ -8,15 +8,16 @@ use libp2p::{
     connection_limits::{self, ConnectionLimits},
     core::transport::TransportError,
     identity, noise,
-    request_response::{self, OutboundRequestId, ProtocolSupport, ResponseChannel},
+    request_response::{self, OutboundRequestId, ProtocolSupport},
     swarm::NetworkBehaviour,
     tcp, yamux,
 };
 
 use super::{Mode, PeerError, Protocol, REQUEST_TIME_MAX, codec::Framed, line::IN_FLIGHT_MAX};
 
-/// Streams that libp2p carries on one connection for one protocol, of both directions.
-const STREAMS_MAX: usize = 4 * IN_FLIGHT_MAX;
+/// Streams on one connection, of both directions and all protocols; who opens more loses the
+/// connection. Twice what two honest nodes have open, since an ended stream lives on for a moment.
+pub const STREAMS_MAX: usize = 4 * IN_FLIGHT_MAX;
 /// Connections with one peer: both may dial at once.
 pub const CONNECTIONS_PER_PEER_MAX: u32 = 2;
 /// Connections in all: two to every member of the largest directory, and some.
@@ -89,8 +90,6 @@ impl Net {
 
 /// A request on the wire: ids are counted for each protocol.
 pub(super) type FlightId = (Protocol, OutboundRequestId);
-/// Where an answer goes.
-pub(super) type AnswerTo = (Protocol, ResponseChannel<Vec<u8>>);
 
 /// A swarm that listens as the mode wants.
 pub(super) fn build(
@@ -105,7 +104,7 @@ pub(super) fn build(
     }
     let built = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, streams)
         .map_err(|error| PeerError::Noise(error.to_string()))?
         .with_behaviour(|_| Net::new());
     let Ok(built) = built;
@@ -124,6 +123,12 @@ pub(super) fn build(
         })?;
     }
     Ok(swarm)
+}
+
+fn streams() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(STREAMS_MAX);
+    config
 }
 
 /// What the system said, without libp2p's layers around it.

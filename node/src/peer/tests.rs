@@ -1,5 +1,7 @@
 //! Tests with real swarms on loopback.
 
+mod limits;
+
 use std::collections::BTreeSet;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,7 +26,7 @@ fn local(port: u16) -> Multiaddr {
 struct Node {
     handle: PeerHandle,
     inbound: mpsc::Receiver<Inbound>,
-    running: JoinHandle<()>,
+    closed: Closed,
     peers: watch::Sender<Arc<Peers>>,
     shutdown: watch::Sender<bool>,
     id: PeerId,
@@ -40,12 +42,12 @@ async fn node_in(mode: Mode, seed: u8) -> Node {
     let (peers, watching) = watch::channel(Arc::default());
     let (shutdown, stopping) = watch::channel(false);
     let config = PeerConfig { seed, listen, mode };
-    let (handle, inbound, running) = open(config, watching, stopping).unwrap();
+    let (handle, inbound, closed) = open(config, watching, stopping).unwrap();
     if mode == Mode::Reachable {
         let mut listening = handle.listening.clone();
         listening.wait_for(|addresses| !addresses.is_empty()).await.unwrap();
     }
-    Node { handle, inbound, running, peers, shutdown, id }
+    Node { handle, inbound, closed, peers, shutdown, id }
 }
 
 async fn node(seed: u8) -> Node {
@@ -103,7 +105,7 @@ impl Node {
 
     async fn stop(self) {
         self.shutdown.send_replace(true);
-        tokio::time::timeout(HANG, self.running).await.unwrap().unwrap();
+        tokio::time::timeout(HANG, self.closed).await.unwrap().unwrap();
     }
 }
 

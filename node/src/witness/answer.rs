@@ -9,7 +9,7 @@ use super::{
     Answer, Witness,
     wire::{WitnessReply, WitnessRequest},
 };
-use crate::engine::Engine;
+use crate::{clock, engine::Engine};
 
 /// Answers a town's request; none where there is nothing to say, and the town asks again.
 pub async fn answer(
@@ -25,7 +25,9 @@ pub async fn answer(
             };
             let added = move || witness.add(&asked, own_root.as_ref());
             match tokio::task::spawn_blocking(added).await.ok()? {
-                Ok(Answer::Cosigned(lines)) => Some(WitnessReply::Cosigned(lines)),
+                Ok(Answer::Cosigned(lines)) => {
+                    Some(WitnessReply::Cosigned { lines, now: Some(clock::now()) })
+                }
                 Ok(Answer::Refused(refused)) => Some(WitnessReply::Refused {
                     status: refused.reason.status(),
                     last: last_of(refused.reason),

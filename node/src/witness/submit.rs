@@ -23,6 +23,7 @@ use super::{
     wire::{WitnessReply, WitnessRequest},
 };
 use crate::{
+    clock::{Reading, skew::PeerClocks},
     engine::{Engine, Standing},
     federation::{Members, standing::Doubts},
     peer::{PeerHandle, Protocol},
@@ -50,6 +51,8 @@ pub struct Submitter {
     pub proofs: Proofs,
     /// Where a witness is named that has seen more of this log.
     pub doubts: Doubts,
+    /// What the witnesses' clocks say.
+    pub clocks: PeerClocks,
 }
 
 /// What came of asking one witness.
@@ -124,7 +127,10 @@ impl Submitter {
         for _ in 0..ASKED_MAX {
             let Some(request) = self.request(checkpoint, old) else { return Outcome::Nothing };
             match self.exchange(town, &request).await {
-                Some(WitnessReply::Cosigned(lines)) => {
+                Some(WitnessReply::Cosigned { lines, now }) => {
+                    if let Some(now) = now {
+                        self.clocks.told(town, now, Reading::now());
+                    }
                     return self.cosigned(checkpoint, town, key, &lines);
                 }
                 Some(WitnessReply::Refused { fork: Some(fork), .. })

@@ -1,6 +1,7 @@
 //! What travels between towns about checkpoints, as CBOR (`/jichi/witness/1`).
 
 use jichi_protocol::{
+    date::Time,
     digest::Digest,
     log::{
         checkpoint::{Origin, SignedCheckpoint},
@@ -43,9 +44,16 @@ pub enum WitnessRequest {
 /// What a town answers.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum WitnessReply {
-    /// The signature lines.
+    /// Cosigned.
     #[n(0)]
-    Cosigned(#[n(0)] String),
+    Cosigned {
+        /// The signature lines.
+        #[n(0)]
+        lines: String,
+        /// What the witness's clock says.
+        #[n(1)]
+        now: Option<Time>,
+    },
     /// Not cosigned.
     #[n(1)]
     Refused {

@@ -5,13 +5,14 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     codec::{self, Malformed},
+    date::Time,
     envelope::{Acked, ENVELOPE_BYTES_MAX},
     library::Enclosure,
 };
 
 /// The largest delivery.
 pub const DELIVERY_BYTES_MAX: usize = 128 * 1024;
-/// The largest reply to a delivery: it holds two numbers and a fault.
+/// The largest reply to a delivery: it holds two numbers, a fault and a time.
 pub const REPLY_BYTES_MAX: usize = 32;
 
 const _: () = assert!(ENVELOPE_BYTES_MAX < DELIVERY_BYTES_MAX);
@@ -66,6 +67,9 @@ pub struct DeliveryReply {
     /// Why this one did nothing.
     #[n(1)]
     pub fault: Option<DeliveryFault>,
+    /// What the replier's clock says. It decides nothing: a clock far apart from it alarms.
+    #[n(2)]
+    pub now: Option<Time>,
 }
 
 impl Delivery {

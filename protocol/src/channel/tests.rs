@@ -114,7 +114,13 @@ fn receive(channel: &mut Channel, envelope: &Envelope) -> (Arrival, Vec<ChannelN
     let arrival = channel.arrival(envelope, us());
     let acknowledged = channel.received(envelope, us());
     match arrival {
-        Arrival::New => assert_ne!(*channel, before),
+        Arrival::New => {
+            assert_ne!(*channel, before);
+            // An answer to it says the same, whether it is drafted before or behind it.
+            let answer =
+                |of: &Channel| of.draft(us(), them(), Purpose::Money, vec![1]).sign(&key());
+            assert_eq!(answer(&before.behind(envelope)).encode(), answer(channel).encode());
+        }
         Arrival::Fork(fork) => {
             assert_eq!(*channel, Channel { fork: Some(fork), ..before });
         }

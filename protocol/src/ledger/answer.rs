@@ -68,9 +68,8 @@ impl Ledger {
                 return Err(Refusal::NotWellFormed);
             }
         }
-        // What this message acknowledges, and that it came, stands in the answer.
-        let mut after = channel.clone();
-        after.received(&envelope, self.meta.town);
+        // That this message came stands in the answer.
+        let after = channel.behind(&envelope);
         match envelope.header().purpose {
             Purpose::Money => self.plan_money(&envelope, message, &after),
             Purpose::Library => Ok(self.plan_library(&envelope, &after)),

@@ -19,12 +19,12 @@ use crate::{
     directory::{DirectoryRoot, DirectoryVersion, Member},
     few::{Few, Seldom},
     hashed::Hashed,
-    id::{AccountId, CompanyId, EntryIndex, Generation, ProgrammeId, TownId},
+    id::{AccountId, CompanyId, EntryIndex, Generation, ProgrammeId, TownId, TransferId},
     lot::{Lot, Lots},
     points::Points,
     signature::PublicKey,
     terms::TownTerms,
-    transfer::Incoming,
+    transfer::{Incoming, Outgoing},
 };
 
 /// What the log's opening said, and how far the log is.
@@ -470,6 +470,11 @@ impl Frozen {
     #[must_use]
     pub const fn next(&self) -> EntryIndex {
         self.0.meta.next
+    }
+
+    /// Every transfer that was offered to another town.
+    pub fn outgoing_all(&self) -> impl Iterator<Item = (&TransferId, &Outgoing)> {
+        self.0.outgoing_all()
     }
 
     /// Writes a snapshot in parts of bounded size, for [`Ledger::from_parts`].

@@ -59,14 +59,14 @@ export function readDelivery(bytes) {
 
 export const writeDelivery = (envelope, proof) => encode([envelope, proof])
 
-/** What the other side has heard, and its fault. */
+/** What the other side has heard, its fault, and what its clock says. */
 export function readReply(bytes) {
-  const [heard, fault] = fields(decode(bytes), 0, 2)
+  const [heard, fault, now] = fields(decode(bytes), 0, 3)
   if (heard !== null) fields(heard, 2)
-  return { heard, fault }
+  return { heard, fault, now }
 }
 
-export const writeReply = (heard, fault) => encode(struct(heard, fault))
+export const writeReply = (heard, fault) => encode(struct(heard, fault, Date.now()))
 
 /** A message about money; one of a kind that this town does not speak is only kept. */
 export function readMessage(bytes) {

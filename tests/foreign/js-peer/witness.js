@@ -46,6 +46,7 @@ export class Witness {
     const status = judge(submission, new VerifierKey(member.origin, LOG, member.logKey), last)
     if (status !== 200) return refused(status, status === 409 ? (last?.size ?? 0) : null)
     this.seen.set(checkpoint.origin, checkpoint)
-    return encode([0, [cosign(this.key, this.signer, checkpoint.text, Math.floor(Date.now() / 1000))]])
+    const now = Date.now()
+    return encode([0, [cosign(this.key, this.signer, checkpoint.text, Math.floor(now / 1000)), now]])
   }
 }

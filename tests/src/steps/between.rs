@@ -129,8 +129,8 @@ fn settlement(story: &mut Story, words: &Words) -> anyhow::Result<()> {
     }
     let mut last = Vec::new();
     for _ in 0..LOOKS_MAX {
-        let list = officer.get("/v1/settlements")?.ok()?;
-        let of_month = list.as_array().context("a list")?.iter();
+        let list = officer.get(&format!("/v1/settlements?month={month}"))?.ok()?;
+        let of_month = list.get("settlements").and_then(Value::as_array).context("a list")?.iter();
         let number = |it: &Value, field: &str| {
             it.get(field).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok())
         };

@@ -33,6 +33,9 @@ enum What {
     Lapse(lapse::Lapse),
     /// Local payments while another town floods this one, beside payments while all is quiet.
     Flood(flood::Flood),
+    /// The town that floods, for `flood`.
+    #[command(hide = true)]
+    Flooder(flood::Flooder),
 }
 
 /// A closed loop of callers.
@@ -100,6 +103,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::State(wanted) => state::run(wanted),
         What::Lapse(wanted) => lapse::run(wanted),
         What::Flood(wanted) => flood::run(wanted),
+        What::Flooder(wanted) => flood::run_flooder(wanted),
     }
 }
 

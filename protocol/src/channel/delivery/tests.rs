@@ -31,7 +31,7 @@ fn the_written_numbers_of_faults_stay() {
         (DeliveryFault::DoesNotFit, 5),
         (DeliveryFault::TryLater, 6),
     ] {
-        let reply = DeliveryReply { heard: None, fault: Some(fault) };
+        let reply = DeliveryReply { heard: None, fault: Some(fault), now: None };
         let bytes = codec::encode(&reply);
         assert_eq!(bytes, [0x82, 0xf6, byte]);
         assert_eq!(DeliveryReply::decode(&bytes), Ok(reply));
@@ -41,8 +41,10 @@ fn the_written_numbers_of_faults_stay() {
 #[test]
 fn the_largest_reply_is_within_its_limit() {
     let heard = Acked { generation: Generation(u32::MAX), number: ChannelNumber(u64::MAX) };
-    let reply = DeliveryReply { heard: Some(heard), fault: Some(DeliveryFault::TryLater) };
+    let (fault, now) = (Some(DeliveryFault::TryLater), Some(Time(u64::MAX)));
+    let reply = DeliveryReply { heard: Some(heard), fault, now };
     let bytes = codec::encode(&reply);
+    assert!(bytes.len() <= REPLY_BYTES_MAX);
     assert_eq!(DeliveryReply::decode(&bytes), Ok(reply));
     assert_eq!(DeliveryReply::decode(&[0; REPLY_BYTES_MAX + 1]), Err(Malformed::Form));
 }

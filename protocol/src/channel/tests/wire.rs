@@ -246,7 +246,7 @@ impl Run {
         let delivery = Delivery::decode(bytes).unwrap();
         self.take(town, &delivery.envelope);
         let heard = Some(self.towns[town].channel.heard());
-        let reply = codec::encode(&DeliveryReply { heard, fault: None });
+        let reply = codec::encode(&DeliveryReply { heard, fault: None, now: None });
         self.carry(|| Event::Replied(1 - town, number, reply.clone()));
     }
 

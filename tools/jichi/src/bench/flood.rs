@@ -1,38 +1,32 @@
-//! Local payments while another town floods this one, beside payments while all is quiet.
+//! Local payments while another town floods this one, beside payments while a process that is as
+//! busy leaves the node alone: the difference is what the flood costs the node.
 //!
-//! The town that floods has its right key and stands in the directory. It is paused for the quiet
-//! runs, so that it takes the same machine's time only while it floods; what it takes for itself
-//! (its own encryption) is counted against the node, which is to the node's disadvantage.
+//! The town that floods has its right key and stands in the directory. It is a process of its own,
+//! with one thread. On two cores it takes part of what node and callers would have had; that part
+//! is no fault of the node's. So each run under a flood is followed by one in which the same process
+//! takes the same processor time and sends nothing. Of several such pairs the middle one counts.
+
+mod flooder;
+mod stock;
 
 use std::{
-    path::PathBuf,
-    process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-    time::Duration,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context as _, anyhow};
-use jichi_node::{
-    config::Settings,
-    init::NodeKeys,
-    peer::{self, MESSAGE_BYTES_MAX, Mode, Peer, PeerConfig, Peers, Protocol},
-};
-use jichi_protocol::directory::Party;
-use serde_json::json;
-use tokio::sync::watch;
+use jichi_node::peer;
+use serde_json::{Value, json};
 
+use self::flooder::{Kind, Order};
 use super::{Run, http::Scene};
 use crate::{
     out,
-    world::{MAEBASHI, Node, SAGAMIHARA},
+    world::{MAEBASHI, Node, SAGAMIHARA, agree},
 };
 
-/// Requests that the flooding town has under way at once.
-const UNDER_WAY: usize = 64;
+pub(super) use self::flooder::Flooder;
 
 /// What `jichi bench flood` takes.
 #[derive(Debug, clap::Args)]
@@ -40,39 +34,18 @@ pub(crate) struct Flood {
     /// Callers at the same time, each with a resident of its own.
     #[arg(long, default_value_t = 32)]
     clients: u32,
-    /// Seconds of each run; there are two quiet ones and one of each kind of flood.
-    #[arg(long, default_value_t = 10)]
+    /// Seconds of each run.
+    #[arg(long, default_value_t = 8)]
     seconds: u64,
+    /// Pairs of runs for each kind of flood.
+    #[arg(long, default_value_t = 3)]
+    pairs: u32,
+    /// Valid messages that the other town has ready; used up, they are sent again.
+    #[arg(long, default_value_t = 10_000)]
+    messages: u32,
     /// The folder to measure in; else the system's temporary folder.
     #[arg(long)]
     dir: Option<PathBuf>,
-}
-
-/// What a flood consists of.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    /// Short messages that are none.
-    Garbage,
-    /// The same, as large as a message may be.
-    LargeGarbage,
-    /// Requests for shared documents.
-    Documents,
-}
-
-impl Kind {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::Garbage, "short_garbage"),
-        (Self::LargeGarbage, "large_garbage"),
-        (Self::Documents, "documents"),
-    ];
-
-    fn request(self) -> (Protocol, Vec<u8>) {
-        match self {
-            Self::Garbage => (Protocol::Envelope, vec![0xff; 64]),
-            Self::LargeGarbage => (Protocol::Envelope, vec![0x82; MESSAGE_BYTES_MAX]),
-            Self::Documents => (Protocol::Document, vec![0x80; 64]),
-        }
-    }
 }
 
 /// Runs `jichi bench flood`.
@@ -85,34 +58,55 @@ pub(super) fn run(wanted: &Flood) -> anyhow::Result<ExitCode> {
     out::progress("starting two towns");
     let mut scene = Scene::set(dir.path(), &[MAEBASHI, SAGAMIHARA], wanted.clients)?;
     let [node, other] = &mut scene.world.towns[..] else { return Err(anyhow!("two towns")) };
+    agree(node, other, "everything")?;
+    let handle = stock::recipient(node, other)?;
+    node.stop()?;
+    out::progress(format!("the other town makes {} messages", wanted.messages));
+    let deliveries = stock::made((node, other), &handle, wanted.messages)?;
     other.stop()?;
-    let flooder = Flooder::start(other, node)?;
+    node.start()?;
+    let path = dir.path().join("stock");
+    flooder::write_stock(&path, &deliveries)?;
+    let mut process = Process::start(node, other, &path)?;
+    scene.prove_again()?;
     out::progress("paying while all is quiet");
-    let mut quiet = scene.pay(wanted.seconds)?;
+    let quiet = scene.pay(wanted.seconds)?;
     let mut floods = serde_json::Map::new();
-    for (kind, name) in Kind::ALL {
-        out::progress(format!("paying while the other town floods: {name}"));
-        let before = flooder.begin(kind);
-        let run = scene.pay(wanted.seconds)?;
-        let requests = flooder.end().saturating_sub(before);
-        floods.insert(name.to_owned(), report(&run, &quiet, requests, wanted.seconds));
+    for kind in Kind::ALL {
+        let mut pairs = Vec::new();
+        for _ in 0..wanted.pairs.max(1) {
+            out::progress(format!("paying while the other town floods: {}", kind.name()));
+            pairs.push(Pair::measured(&scene, &mut process, kind, wanted.seconds)?);
+        }
+        pairs.sort_by_key(Pair::permille);
+        let middle = pairs.get(pairs.len() / 2).context("a pair")?;
+        floods.insert(kind.name().to_owned(), middle.report(&quiet, &pairs, wanted.seconds));
     }
     out::progress("paying while all is quiet, again");
     let again = scene.pay(wanted.seconds)?;
-    let drift = permille(&again, &quiet);
-    if again.per_second() > quiet.per_second() {
-        quiet = again;
-    }
     let shown = json!({
         "clients": wanted.clients,
         "seconds": wanted.seconds,
+        "pairs": wanted.pairs,
+        "compares": "payments a second under a flood, with those while the same process takes the \
+            same processor time and sends nothing; of the pairs the middle one",
         "quiet": quiet.json(),
-        "quiet_again_permille": drift,
+        "quiet_again_permille": permille(&again, &quiet),
         "floods": floods,
         "wanted_permille_at_least": 800,
     });
     out::line(format!("{shown:#}"));
+    drop(process);
     scene.world.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `jichi bench flooder`.
+///
+/// # Errors
+/// When it cannot be set up.
+pub(super) fn run_flooder(wanted: &Flooder) -> anyhow::Result<ExitCode> {
+    flooder::run(wanted)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,82 +115,95 @@ fn permille(run: &Run, beside: &Run) -> u64 {
     of.checked_div(beside.per_second().max(1)).unwrap_or(0)
 }
 
-fn report(run: &Run, quiet: &Run, requests: u64, seconds: u64) -> serde_json::Value {
-    json!({
-        "payments": run.json(),
-        "payments_beside_quiet_permille": permille(run, quiet),
-        "requests_per_second": requests.checked_div(seconds.max(1)).unwrap_or(0),
-    })
+/// A run under a flood, and one beside a process that is as busy.
+struct Pair {
+    flooded: Run,
+    beside: Run,
+    /// Messages that came to an end, one way or the other.
+    messages: u64,
+    /// Thousandths of a processor that the flooding process took, and took again.
+    cpu_permille: (u64, u64),
 }
 
-/// The other town's place on the wire.
-struct Flooder {
-    floods: Arc<AtomicBool>,
-    sent: Arc<AtomicU64>,
-    kind: watch::Sender<Kind>,
-    _runtime: tokio::runtime::Runtime,
+impl Pair {
+    fn measured(
+        scene: &Scene,
+        process: &mut Process,
+        kind: Kind,
+        seconds: u64,
+    ) -> anyhow::Result<Self> {
+        process.order(Order::Flood(kind))?;
+        let flooded = scene.pay(seconds)?;
+        let (messages, cpu_us) = process.order(Order::Quiet)?;
+        let share = |cpu_us: u64, run: &Run| {
+            let us = u64::try_from(run.took.as_micros()).unwrap_or(u64::MAX).max(1);
+            cpu_us.saturating_mul(1_000).checked_div(us).unwrap_or(0)
+        };
+        let took = share(cpu_us, &flooded);
+        process.order(Order::Burn(took))?;
+        let beside = scene.pay(seconds)?;
+        let (_, cpu_us) = process.order(Order::Quiet)?;
+        let cpu_permille = (took, share(cpu_us, &beside));
+        Ok(Self { flooded, beside, messages, cpu_permille })
+    }
+
+    fn permille(&self) -> u64 {
+        permille(&self.flooded, &self.beside)
+    }
+
+    fn report(&self, quiet: &Run, all: &[Self], seconds: u64) -> Value {
+        json!({
+            "payments": self.flooded.json(),
+            "payments_beside_as_busy_a_process": self.beside.json(),
+            "permille_of_beside": self.permille(),
+            "permille_of_beside_of_all_pairs": all.iter().map(Self::permille).collect::<Vec<_>>(),
+            "permille_of_quiet": permille(&self.flooded, quiet),
+            "messages_per_second": self.messages.checked_div(seconds.max(1)).unwrap_or(0),
+            "flooder_cpu_permille": self.cpu_permille.0,
+            "beside_cpu_permille": self.cpu_permille.1,
+        })
+    }
 }
 
-impl Flooder {
-    /// Connects as `other`, by its keys, to `node`.
-    fn start(other: &Node, node: &Node) -> anyhow::Result<Self> {
-        let keys = |node: &Node| -> anyhow::Result<NodeKeys> {
-            Ok(NodeKeys::read(&Settings::read(&node.dir.join("node.toml"))?)?)
-        };
-        let target = Party::Town(node.town.context("a town")?);
-        let id = peer::peer_id_of_seed(&keys(node)?.transport);
-        let address = format!("/ip4/127.0.0.1/tcp/{}", node.addresses.peer.port()).parse()?;
-        let peers = Peers([(target, Peer { id, addresses: vec![address] })].into());
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let seed = keys(other)?.transport;
-        let (known, watching) = watch::channel(Arc::new(peers));
-        let (open, shutdown) = watch::channel(false);
-        let config = PeerConfig { seed, listen: Vec::new(), mode: Mode::OutboundOnly };
-        let (handle, _inbound, _task) = {
-            let _inside = runtime.enter();
-            peer::open(config, watching, shutdown)?
-        };
-        let floods = Arc::new(AtomicBool::new(false));
-        let sent = Arc::new(AtomicU64::new(0));
-        let (kind, chosen) = watch::channel(Kind::Garbage);
-        for _ in 0..UNDER_WAY {
-            let (handle, floods, sent) = (handle.clone(), Arc::clone(&floods), Arc::clone(&sent));
-            let chosen = chosen.clone();
-            runtime.spawn(async move {
-                loop {
-                    if !floods.load(Ordering::Relaxed) {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                        continue;
-                    }
-                    let (protocol, bytes) = chosen.borrow().request();
-                    // It asks for no answer, only for the node's time.
-                    let _ = handle.request(target, protocol, bytes).await;
-                    sent.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        runtime.spawn(async move {
-            // Held for as long as the runtime lives.
-            let _held = (known, open);
-            std::future::pending::<()>().await;
-        });
-        Ok(Self { floods, sent, kind, _runtime: runtime })
+/// The process that floods.
+struct Process {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(node: &Node, other: &Node, stock: &Path) -> anyhow::Result<Self> {
+        let id = peer::peer_id_of_seed(&stock::keys(node)?.transport);
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["bench", "flooder", "--config"])
+            .arg(other.dir.join("node.toml"))
+            .args(["--node", &id.to_string()])
+            .args(["--port", &node.addresses.peer.port().to_string(), "--stock"])
+            .arg(stock)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let orders = child.stdin.take().context("its input")?;
+        let answers = BufReader::new(child.stdout.take().context("its output")?);
+        Ok(Self { child, orders, answers })
     }
 
-    /// Begins to flood; how much was sent before.
-    fn begin(&self, kind: Kind) -> u64 {
-        self.kind.send_replace(kind);
-        self.floods.store(true, Ordering::Relaxed);
-        thread::sleep(Duration::from_millis(500));
-        self.sent.load(Ordering::Relaxed)
+    /// Gives the next order. What came of the one before: messages, and processor time in
+    /// microseconds.
+    fn order(&mut self, order: Order) -> anyhow::Result<(u64, u64)> {
+        writeln!(self.orders, "{}", order.line())?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        let (sent, cpu) = line.trim().split_once(' ').context("the flooder has ended")?;
+        Ok((sent.parse()?, cpu.parse()?))
     }
+}
 
-    /// Ends; how much was sent in all.
-    fn end(&self) -> u64 {
-        self.floods.store(false, Ordering::Relaxed);
-        let sent = self.sent.load(Ordering::Relaxed);
-        thread::sleep(Duration::from_millis(500));
-        sent
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing is left running behind a run that ends early.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -305,7 +305,8 @@ impl Sent {
             enclosure: None,
         };
         let heard = Acked { generation: Generation(1), number: ChannelNumber(70_000) };
-        let reply = DeliveryReply { heard: Some(heard), fault: None };
+        let reply =
+            DeliveryReply { heard: Some(heard), fault: None, now: Some(Time(1_780_000_000_000)) };
         len(codec::encode(&delivery).len() + codec::encode(&reply).len()) + FRAMES
     }
 }
@@ -380,7 +381,8 @@ fn submission(hashes: usize) -> u64 {
     let proof = ConsistencyProof(vec![Digest([8; 32]); hashes]);
     let body = AddCheckpoint { old: TreeSize(70_000_000), proof, checkpoint }.to_string();
     let request = WitnessRequest::Add { body, own_root: Some(Digest([1; 32])) };
-    let reply = WitnessReply::Cosigned(format!("{line}\n"));
+    let lines = format!("{line}\n");
+    let reply = WitnessReply::Cosigned { lines, now: Some(Time(1_780_000_000_000)) };
     len(codec::encode(&request).len() + codec::encode(&reply).len()) + FRAMES
 }
 

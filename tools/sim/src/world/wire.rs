@@ -245,7 +245,7 @@ impl World {
     ) {
         let Some(up) = &mut self.towns[town].up else { return };
         let heard = up.ledger.channel(&setup::town_id(peer)).map(|channel| channel.heard());
-        let reply = codec::encode(&DeliveryReply { heard, fault });
+        let reply = codec::encode(&DeliveryReply { heard, fault, now: None });
         let next = up.ledger.meta().next.0;
         let asker = Asker::Peer { town: peer, number, flight };
         up.replies.push((next, asker, reply));
