@@ -5,7 +5,7 @@ mod courier;
 mod directory;
 mod inbound;
 pub mod post;
-mod recovery;
+pub mod recovery;
 pub mod standing;
 pub mod visit;
 

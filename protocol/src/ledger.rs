@@ -68,6 +68,7 @@ mod settlement;
 mod library;
 
 // Restore.
+mod fenced;
 mod restore;
 mod admitted;
 mod standing;

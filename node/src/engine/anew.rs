@@ -2,6 +2,7 @@
 
 use jichi_protocol::{
     command::{ByTwo, Command, Restart},
+    date::Time,
     entry::Submission,
     id::{EntryIndex, Generation},
     ledger::{Checked, Decided, Ledger},
@@ -67,29 +68,43 @@ impl Former {
         by: ByTwo,
     ) -> Result<EntryIndex, StartError> {
         let most = self.journal.frame_bytes_max();
+        let size = self.restored.ledger.meta().next;
         let mut core = Core::over(&self.restored, self.keys, most, Box::new(SystemSalts));
-        let ledger = &mut self.restored.ledger;
-        let (old, size) = (ledger.meta().generation, ledger.meta().next);
-        let restart = Restart { old, new, size, root: self.restored.tree.root(), cosigned };
-        let command = Command::Restart(restart, by);
-        let submission = Submission { key: None, command, evidence: None };
-        // It decides nothing by the day, so the day need not be turned before it: nothing of the
-        // new generation stands in front of it.
-        let time = clock::now().max(ledger.meta().last);
-        let checked = Checked::from_own_journal(submission, Vec::new());
-        let draft = match ledger.decide(time, &checked) {
-            Decided::Entry(draft) => draft,
-            Decided::Rejected(refusal) => return Err(StartError::NotBegun(refusal)),
-            Decided::Again(_) | Decided::Heard => return Err(StartError::Empty),
-        };
-        let batch: Batch<()> =
-            core.made(ledger, draft, ()).map_err(|halted| StartError::Io(other(halted)))?;
+        let batch = restarted(&mut self.restored, &mut core, clock::now(), (new, cosigned), by)?;
         let entries: Vec<&[u8]> = batch.entries.iter().map(|made| made.bytes.as_slice()).collect();
         let checkpoint = batch.checkpoint.as_deref().unwrap_or_default();
         self.journal.append(&entries, checkpoint.as_bytes())?;
         self.journal.close()?;
         Ok(size)
     }
+}
+
+/// The batch that begins a new generation behind a state, sealed under the new name.
+///
+/// # Errors
+/// [`StartError::NotBegun`] where the ledger does not begin it.
+pub fn restarted(
+    restored: &mut Restored,
+    core: &mut Core,
+    now: Time,
+    (new, cosigned): (Generation, Option<EntryIndex>),
+    by: ByTwo,
+) -> Result<Batch<()>, StartError> {
+    let ledger = &mut restored.ledger;
+    let (old, size) = (ledger.meta().generation, ledger.meta().next);
+    let restart = Restart { old, new, size, root: restored.tree.root(), cosigned };
+    let command = Command::Restart(restart, by);
+    let submission = Submission { key: None, command, evidence: None };
+    // It decides nothing by the day, so the day need not be turned before it: nothing of the
+    // new generation stands in front of it.
+    let time = now.max(ledger.meta().last);
+    let checked = Checked::from_own_journal(submission, Vec::new());
+    let draft = match ledger.decide(time, &checked) {
+        Decided::Entry(draft) => draft,
+        Decided::Rejected(refusal) => return Err(StartError::NotBegun(refusal)),
+        Decided::Again(_) | Decided::Heard => return Err(StartError::Empty),
+    };
+    core.made(ledger, draft, ()).map_err(|halted| StartError::Io(other(halted)))
 }
 
 fn other(halted: super::Halted) -> std::io::Error {
