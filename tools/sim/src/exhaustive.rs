@@ -212,8 +212,10 @@ impl State {
             for past in &side.past {
                 bytes.extend(past.hash.0);
             }
-            for envelope in side.sent.iter().chain(&side.took) {
-                bytes.extend(envelope.hash().0);
+            if self.restored.is_some() {
+                for envelope in side.sent.iter().chain(&side.took) {
+                    bytes.extend(envelope.hash().0);
+                }
             }
         }
         self.wire.sort_unstable();
@@ -298,6 +300,7 @@ impl State {
         // Without anything ahead a crash loses only what is sent again anyway.
         self.sides[town].ahead.as_ref()?;
         self.crashes = self.crashes.checked_sub(1)?;
+        self.forget_past();
         if kept {
             self.sides[town].sync();
         } else {
@@ -341,6 +344,7 @@ impl State {
 
     fn double(&mut self, from: usize, number: usize) -> Option<()> {
         self.doubles = self.doubles.checked_sub(1)?;
+        self.forget_past();
         let wire = self.wire.iter_mut().find(|(f, n, _)| (*f, *n) == (from, number))?;
         wire.2 += 1;
         Some(())

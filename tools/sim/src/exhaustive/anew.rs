@@ -18,13 +18,13 @@ use jichi_protocol::{
     transfer::OutgoingStage,
 };
 
-use super::{State, TRANSFER};
+use super::{CRASHES, DOUBLES, State, TRANSFER};
 use crate::setup::{self, OFFICER, town_id};
 
 impl State {
     /// A town begins anew from the state of so many entries ago; 0 if nothing is lost.
     pub(super) fn restore(&mut self, town: usize, back: usize) -> Option<()> {
-        if self.restored.is_some() {
+        if self.restored.is_some() || (self.doubles, self.crashes) != (DOUBLES, CRASHES) {
             return None;
         }
         let side = &mut self.sides[town];
@@ -43,15 +43,20 @@ impl State {
         made.ok()?.then_some(())?;
         side.sync();
         self.restored = Some(town);
-        for side in &mut self.sides {
-            side.past.clear();
-        }
-        // What was seen of doubles and crashes before is enough.
-        (self.doubles, self.crashes) = (0, self.crashes.min(1));
+        self.forget_past();
+        // All three at once are more states than can be visited.
+        (self.doubles, self.crashes) = (0, 1);
         if town == 0 {
             self.ask_again();
         }
         Some(())
+    }
+
+    /// Nothing older is restored any more.
+    pub(super) fn forget_past(&mut self) {
+        for side in &mut self.sides {
+            side.past.clear();
+        }
     }
 
     /// A town takes in the directory that names the new generation.
