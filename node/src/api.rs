@@ -56,6 +56,7 @@ pub mod voucher;
 
 // Printed tickets.
 pub mod ticket;
+pub mod town_list;
 
 // Orders and pledges.
 pub mod order;

@@ -64,12 +64,36 @@ pub fn backup(data: &Path, to: &Path) -> Result<EntryIndex, BackupError> {
     fs::create_dir_all(&copied).map_err(io(&copied))?;
     file(&documents, &copied, DOCUMENT_FILE)?;
     file(&documents, &copied, STATEMENT_FILE)?;
+    lists(&documents.join("lists"), &copied.join("lists"))?;
     let folders = [copied, to.join("vault"), to.to_path_buf()];
     folders.iter().try_for_each(|folder| {
         let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(io(folder))
     })?;
     Ok(entries)
+}
+
+/// Copies the public lists. Statements first: a document holds what its statement before needs.
+fn lists(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| BackupError::Io { path, source }
+    };
+    if !from.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(to).map_err(io(to))?;
+    let found = fs::read_dir(from).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let names: Vec<String> = found
+        .map_err(io(from))?
+        .into_iter()
+        .filter_map(|file| file.file_name().into_string().ok())
+        .collect();
+    for ending in [".statement", ".automerge", ".fork"] {
+        let these = names.iter().filter(|name| name.ends_with(ending));
+        these.into_iter().try_for_each(|name| file(from, to, name))?;
+    }
+    fs::File::open(to).and_then(|folder| folder.sync_all()).map_err(io(to))
 }
 
 /// Copies a file for its owner's eyes, if it is there.

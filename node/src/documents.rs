@@ -1,5 +1,5 @@
-//! Shared documents: the federation's directory, held as an automerge document whose history its
-//! author signs.
+//! Shared documents: the federation's directory and towns' public lists, held as automerge documents
+//! whose history their author signs.
 //!
 //! What a peer sends reaches automerge's decoder only after its SHA-256 was found in the history
 //! that the author signed (`history.rs`): a peer can withhold a document, and nothing else.
@@ -7,6 +7,8 @@
 pub mod desk;
 pub mod directory;
 pub mod history;
+pub mod list;
+mod schema;
 pub mod store;
 pub mod sync;
 pub mod wire;

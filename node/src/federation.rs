@@ -4,6 +4,7 @@ pub mod arriving;
 mod courier;
 mod directory;
 mod inbound;
+pub mod lists;
 pub mod post;
 pub mod recovery;
 pub mod standing;
@@ -13,12 +14,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jichi_protocol::{codec, directory::Directory, directory::Party, signature::SigningKey};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
 use crate::{
     config::Settings,
+    documents::list::book::Lists,
     engine::Engine,
     index::Index,
     init::NodeKeys,
@@ -37,6 +39,7 @@ use crate::{
 
 pub use directory::{DirectoryError, SYNC_EVERY, SYNC_PEERS_MAX};
 use inbound::Inbox;
+use lists::OwnLists;
 use standing::Asking;
 
 /// The members of the directory that is in force, as they change.
@@ -74,6 +77,16 @@ pub struct Witnessing {
     pub cosigned: Cosigned,
 }
 
+/// What a town's listeners need of its way to others.
+pub struct Joined {
+    /// What they show of witnesses.
+    pub witnessing: Witnessing,
+    /// Asks base towns for holders of other towns.
+    pub roaming: RoamingDesk,
+    /// The public lists, and the own ones' author.
+    pub lists: OwnLists,
+}
+
 /// What answers other nodes' requests.
 #[derive(Clone)]
 struct Desk {
@@ -97,7 +110,7 @@ pub async fn start(
     town: &Town,
     stop: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
-) -> Result<(Witnessing, RoamingDesk), FederationError> {
+) -> Result<Joined, FederationError> {
     let (shelf, members) = directory::Shelf::open(settings)?;
     let engine = town.engine().clone();
     let proofs = Proofs::of(&settings.data);
@@ -147,7 +160,8 @@ pub async fn start(
     let unheard = asking.decide().await;
     tasks.spawn(asking.go_on(unheard, doubted, stop.clone()));
     shelf.take_held(&taker).await;
-    tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, me, stop.clone()));
+    let (lists, of) = share_lists((settings, keys, town), (shelf.lists(), &members), stop, tasks);
+    tasks.spawn(directory::keep_in_sync(shelf, handle.clone(), taker, of, stop.clone()));
     tasks.spawn(courier::run(engine.clone(), handle.clone(), town.library().cards().clone()));
     tasks.spawn(roaming::answer::run(engine.clone(), away));
     let shops = RoamingDesk::new(handle.clone());
@@ -163,7 +177,26 @@ pub async fn start(
         doubts,
     };
     tasks.spawn(submitter.run(cosign, stop.clone()));
-    Ok((Witnessing { witness, cosigned }, shops))
+    Ok(Joined { witnessing: Witnessing { witness, cosigned }, roaming: shops, lists })
+}
+
+/// Keeps the town's own lists, once the other comes true: its peers were asked.
+fn share_lists(
+    (settings, keys, town): (&Settings, &NodeKeys, &Town),
+    (all, members): (&Lists, &Members),
+    stop: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> (OwnLists, (Party, oneshot::Sender<()>)) {
+    let me = Party::Town(town.id());
+    let origins = &settings.config.listen.public_origins;
+    let institutions = lists::institutions_of(town.id(), town.library(), origins);
+    let channel = SigningKey::from_seed(&keys.channel);
+    let of = (town.id(), town.engine().clone());
+    let own = OwnLists::new(of, all.clone(), channel, institutions);
+    let (asked, first_round) = oneshot::channel();
+    tasks.spawn(lists::follow(all.clone(), me, members.clone()));
+    tasks.spawn(own.clone().keep(first_round, stop.clone()));
+    (own, (me, asked))
 }
 
 impl Desk {
@@ -198,7 +231,7 @@ impl Desk {
                 let reply = roaming::answer::holder(&self.town, &self.away, asking, request);
                 Some(codec::encode(&reply.await))
             }
-            Protocol::Document => self.shelf.answer(asked.from, &asked.bytes),
+            Protocol::Document => self.shelf.answer(asked.from, &asked.bytes).await,
             Protocol::Witness => {
                 let request = codec::decode(&asked.bytes).ok()?;
                 // A node that was restored unnoticed may have forgotten what it cosigned.
@@ -231,12 +264,14 @@ pub async fn start_coordinator(
     let me = Party::Coordinator;
     let (handle, mut inbound) = way(settings, keys, me, &members, tasks)?;
     let taker = directory::Taker::Coordinator;
-    let syncing = directory::keep_in_sync(shelf.clone(), handle.clone(), taker, me, stop.clone());
-    tasks.spawn(syncing);
+    tasks.spawn(lists::follow(shelf.lists().clone(), me, members.clone()));
+    let (asked, _) = oneshot::channel();
+    let (of, stopping) = ((me, asked), stop.clone());
+    tasks.spawn(directory::keep_in_sync(shelf.clone(), handle.clone(), taker, of, stopping));
     tasks.spawn(async move {
         while let Some(asked) = inbound.recv().await {
             if asked.protocol == Protocol::Document
-                && let Some(answer) = shelf.answer(asked.from, &asked.bytes)
+                && let Some(answer) = shelf.answer(asked.from, &asked.bytes).await
             {
                 // The peer may have gone; it asks again.
                 let _ = asked.reply.send(answer);

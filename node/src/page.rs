@@ -10,6 +10,7 @@ mod log;
 mod mine;
 mod old;
 mod order;
+mod towns;
 mod visit;
 pub mod words;
 
@@ -51,6 +52,8 @@ pub fn routes() -> Router<Town> {
         .route("/link", get(order::link).post(order::linked))
         .route("/orders/{id}", get(order::order).post(order::ordered))
         .route("/log", get(log::log))
+        .route("/towns", get(towns::towns))
+        .route("/towns/{town}", get(towns::town))
         .route("/page.css", get(style))
         .layer(Extension(books::Kept::default()))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -56,6 +56,9 @@ fn public() -> Router<Town> {
     // Library cards.
     let all = all.merge(api::library::public_routes());
 
+    // Public lists.
+    let all = all.merge(api::town_list::routes());
+
     // Moving in.
     all.merge(api::import::routes())
 }
@@ -124,6 +127,9 @@ fn staff() -> Router<Town> {
 
     // Library cards.
     let all = all.merge(api::library::staff_routes());
+
+    // Public lists.
+    let all = all.merge(api::town_list::staff_routes());
 
     // Moving in.
     all.merge(api::import::staff_routes())

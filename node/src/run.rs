@@ -22,7 +22,7 @@ use crate::{
     card_system, clock,
     config::Settings,
     engine::start::{StartError, Stores, start_asking},
-    federation::{self, FederationError, Witnessing},
+    federation::{self, FederationError, Joined},
     index::{Index, IndexError},
     init::NodeKeys,
     journal::{Verify, segment::SegmentBytes},
@@ -33,7 +33,6 @@ use crate::{
     person::{People, PersonError},
     print::Printer,
     restore::UNFINISHED_FILE,
-    roaming::desk::RoamingDesk,
     routes::Listeners,
     session::CookieTransport,
     shred::{self, Shredder},
@@ -173,16 +172,19 @@ fn order_desk(settings: &Settings) -> OrderDesk {
 /// Binds every listener, then serves all of them until `stop` turns true.
 async fn serve_town(
     settings: &Settings,
-    (town, (witnessing, roaming)): (&Town, (Witnessing, RoamingDesk)),
+    (town, joined): (&Town, Joined),
     stop: &watch::Receiver<bool>,
 ) -> Result<(), RunError> {
     let listen = &settings.config.listen;
     let Listeners { public, terminal, staff, metrics } = Listeners::all();
+    let Joined { witnessing, roaming, lists } = joined;
+    let lists = Extension(lists);
     let applications = Extension(Applications::open(town.people().vault().clone()));
     let bulks = Extension(Bulks::start(town.clone(), stop.clone()));
     let desk = Extension(Arc::new(order_desk(settings)));
     let public = public.layer(applications.clone()).layer(desk).layer(Extension(witnessing));
-    let staff = staff.layer(applications).layer(bulks);
+    let public = public.layer(lists.clone());
+    let staff = staff.layer(applications).layer(bulks).layer(lists);
     let terminal = terminal.layer(Extension(roaming));
     let mut bound = Vec::new();
     let wanted = [

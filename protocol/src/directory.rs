@@ -19,6 +19,7 @@ pub use member::{
     ADDRESS_CHARS_MAX, ADDRESSES_MAX, Address, Few, Member, NotAMemberPart, PEER_ID_BYTES_MAX,
     PeerId, VERSIONS_MAX, WITNESSES_MAX,
 };
+pub(crate) use statement::taking;
 pub use statement::{
     DocumentName, HEADS_MAX, Head, Heads, ISSUED_AHEAD_MS_MAX, NotAuthorized, SIGNATURES_MAX,
     SignedStatement, Statement, StatementFault, Taking, take,
@@ -222,7 +223,7 @@ fn each_has_its_own<K: Ord>(
 }
 
 /// Whether a validity runs forward and at most [`VALID_MS_MAX`].
-const fn valid_span(issued: Time, valid_until: Time) -> bool {
+pub(crate) const fn valid_span(issued: Time, valid_until: Time) -> bool {
     valid_until.0 >= issued.0 && valid_until.ms_since(issued) <= VALID_MS_MAX
 }
 

@@ -31,6 +31,7 @@ pub mod payout;
 pub mod catalogue;
 pub mod agreement;
 pub mod directory;
+pub mod public_list;
 pub mod ticket;
 pub mod intent;
 

@@ -65,6 +65,9 @@ pub enum Domain {
     CaptureRefund,
     /// A site's word that a campaign ended.
     CampaignClose,
+    // Public lists.
+    /// A town's statement about a public list of its own.
+    PublicList,
 }
 
 impl Domain {
@@ -100,6 +103,8 @@ impl Domain {
             Self::Release => "jichi/release/v1",
             Self::CaptureRefund => "jichi/capture-refund/v1",
             Self::CampaignClose => "jichi/campaign-close/v1",
+            // Public lists.
+            Self::PublicList => "jichi/public-list/v1",
         }
     }
 

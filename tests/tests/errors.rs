@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
 
 use jichi_node::api::{
-    problem::{CatalogueLine, edge, library},
+    problem::{CatalogueLine, edge, library, list},
     refusal,
 };
 
@@ -18,6 +18,7 @@ fn catalogue() -> Vec<(&'static str, Vec<CatalogueLine>)> {
     vec![
         ("Problems of the edge: nothing was asked of the ledger", edge::catalogue().collect()),
         ("Problems of library cards, before the ledger is asked", library::catalogue().collect()),
+        ("Problems of towns' public lists", list::catalogue().collect()),
         ("Refusals of the ledger", refusal::catalogue().collect()),
     ]
 }

@@ -243,6 +243,7 @@ fn unknown_keys_wrong_recipients_bad_signatures_and_replays_change_nothing() -> 
 #[test]
 fn a_town_written_from_the_documents_trades_with_a_node() -> anyhow::Result<()> {
     let (mut town, mut foreign, witness) = met()?;
+    takes_the_list_of_shops(&mut foreign)?;
     let resident = town.sign_in(town.people.first().context("a resident")?)?.client;
     let handle = points_go_there(&resident, &mut foreign)?;
     let here = resident.command("/v1/me/handles", &json!({"town": CODE}))?;
@@ -288,6 +289,17 @@ fn takes_the_directory(town: &Town, foreign: &mut Foreign) -> anyhow::Result<()>
     let taken = foreign.ask("directory", ask)?;
     ensure!(taken["version"] == 2, "{taken}");
     ensure!(taken["members"] == json!(["102016", CODE, "coordinator"]), "{taken}");
+    Ok(())
+}
+
+/// The list that the town's channel key signed, and no other key.
+fn takes_the_list_of_shops(foreign: &mut Foreign) -> anyhow::Result<()> {
+    let list = wait_for("the list of shops", || {
+        Ok(foreign.ask("shops", json!({"of": "102016", "forged": false})).ok())
+    })?;
+    ensure!(list["shops"] == json!([[1, "駅前物産館"]]), "{list}");
+    let forged = foreign.ask("shops", json!({"of": "102016", "forged": true}));
+    ensure!(forged.is_err_and(|error| error.to_string().contains("has not signed")));
     Ok(())
 }
 

@@ -33,6 +33,7 @@ use jichi_protocol::{
     },
     lot::{Birth, Grace, Issuer, Lot, LotTerms, Origin as LotOrigin, Paid},
     points::Points,
+    public_list::{ListKind, ListName, ListStatement, ListVersion, SignedListStatement},
     signature::SigningKey,
     transfer::{Answer, AnswerBody, Message, OfferBody, Recipient, RefuseReason, WithdrawBody},
 };
@@ -225,6 +226,26 @@ fn document() -> Value {
     })
 }
 
+/// A town's statement about its list of shops, signed by its channel key.
+fn public_list() -> Value {
+    let issued = Time(1_780_000_000_000);
+    let statement = ListStatement {
+        list: ListName { town: town("102016"), kind: ListKind::Shops },
+        version: ListVersion(issued.0),
+        heads: Heads::new(vec![Head([7; 32]), Head([9; 32])]).unwrap(),
+        issued,
+        valid_until: Time(1_780_000_000_000 + 30 * 86_400_000),
+    };
+    let signed = SignedListStatement::sign(statement, &key(2)).unwrap();
+    json!({
+        "key": key(2).public().to_string(),
+        "list": signed.statement().list.to_string(),
+        "version": signed.statement().version.0,
+        "signed_statement": hex(&codec::encode(&signed)),
+        "mark": hex(&signed.mark().0),
+    })
+}
+
 fn witnessing(log: &Log) -> Value {
     let size = u64::try_from(log.0.len()).unwrap();
     let witness = witness_key_of(town("141500"), key(6).public());
@@ -329,6 +350,7 @@ fn vectors() -> Value {
         "receipt": receipt,
         "witnessing": witnessing(&log),
         "document": document(),
+        "public_list": public_list(),
     })
 }
 
@@ -386,6 +408,7 @@ fn a_program_that_is_not_ours_verifies_every_vector_and_refuses_a_changed_one() 
         "/witnessing/requests/0/body",
         "/document/signed_statement",
         "/document/directory",
+        "/public_list/signed_statement",
     ];
     for place in places {
         let mut other = vectors.clone();

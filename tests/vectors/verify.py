@@ -252,6 +252,18 @@ def check_document(vector):
         verify(key, signature, message, "a statement's signature")
 
 
+def check_public_list(vector):
+    signed = bytes.fromhex(vector["signed_statement"])
+    statement, signature = canonical(signed, "a list's statement")
+    (town, kind), version, heads, issued, until = statement
+    holds(f"{town}-{['shops', 'institutions'][kind]}" == vector["list"], "a list's name")
+    holds(version == vector["version"] and heads == sorted(heads), "a list's version")
+    holds(issued <= until <= issued + 30 * 86_400_000, "a list's validity")
+    holds(sha(signed)[:8].hex() == vector["mark"], "a list's mark")
+    message = b"jichi/public-list/v1\0" + cbor2.dumps(statement)
+    verify(bytes.fromhex(vector["key"]), signature, message, "a list's signature")
+
+
 # --- Receipts, witnesses, forks ------------------------------------------------------------------
 
 
@@ -342,7 +354,8 @@ def check(vectors):
     holds(log.signed(cosigned["note"]), "a cosigned checkpoint")
     check_fork(part["fork"])
     check_document(vectors["document"])
-    holds(len(by_openssl) == 4, "openssl has seen one of each kind")
+    check_public_list(vectors["public_list"])
+    holds(len(by_openssl) == 5, "openssl has seen one of each kind")
 
 
 def main():

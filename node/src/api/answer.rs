@@ -138,7 +138,7 @@ pub async fn submit(engine: &Engine, submission: Submission) -> Result<Committed
         Ok(Ok(Answer::Entry(committed))) => done(committed),
         Ok(Ok(Answer::Heard)) => Err(EdgeProblem::Internal.into()),
         Ok(Ok(Answer::Rejected(refusal))) => Err(refusal.into()),
-        Ok(Err(not_taken)) => Err(problem_of(not_taken, key)),
+        Ok(Err(not_taken)) => Err(not_taken_as(not_taken, key)),
     }
 }
 
@@ -153,7 +153,8 @@ pub fn done(committed: Committed) -> Result<Committed, NoEntry> {
     }
 }
 
-fn problem_of(not_taken: NotTaken, key: Option<ClientKey>) -> NoEntry {
+/// Why the engine took nothing, as an answer.
+pub(super) fn not_taken_as(not_taken: NotTaken, key: Option<ClientKey>) -> NoEntry {
     let problem = match not_taken {
         NotTaken::BadSignature => EdgeProblem::BadSignature,
         NotTaken::NoSigner(refusal) => return refusal.into(),

@@ -35,12 +35,7 @@ use super::{
     street::{account_of, one_of},
 };
 use crate::{
-    clock,
-    engine::Committed,
-    library::{cards::Place, institution::InstitutionKind},
-    look_up::Looked,
-    staff::Role,
-    town::Town,
+    clock, engine::Committed, library::cards::Place, look_up::Looked, staff::Role, town::Town,
 };
 
 /// How long the answer to a link waits for the library's word; behind it the link is asked, and
@@ -85,10 +80,7 @@ async fn institutions(State(town): State<Town>) -> Result<Json<Vec<InstitutionVi
             code: institution.code.to_string(),
             name_ja: institution.name_ja.clone(),
             name_en: institution.name_en.clone(),
-            kind: match institution.kind {
-                InstitutionKind::Town => "town",
-                InstitutionKind::Prefecture => "prefecture",
-            },
+            kind: institution.kind.name(),
             open: is_open(&town, ledger, institution.code),
         };
         town.library().institutions().map(view).collect::<Vec<_>>()

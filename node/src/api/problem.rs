@@ -2,6 +2,7 @@
 
 pub mod edge;
 pub mod library;
+pub mod list;
 
 use std::{borrow::Cow, time::Duration};
 

@@ -1,10 +1,14 @@
-//! Answers peers' requests about documents out of a store: their sessions, within limits.
+//! Answers peers' requests about documents out of the stores: their sessions, within limits.
 
 use std::collections::VecDeque;
 
-use jichi_protocol::directory::{DocumentName, PeerId};
+use jichi_protocol::{
+    date::Time,
+    directory::{DocumentName, PeerId},
+};
 
 use super::{
+    list::book::Lists,
     store::DocumentStore,
     sync::SyncAnswer,
     wire::{DocumentReply, DocumentRequest, RefusedReason, SessionNumber},
@@ -31,9 +35,10 @@ impl DocumentDesk {
     #[must_use]
     pub fn answer(
         &mut self,
-        store: &DocumentStore,
+        (store, lists): (&DocumentStore, &Lists),
         peer: &PeerId,
         request: &DocumentRequest,
+        now: Time,
     ) -> DocumentReply {
         match request {
             DocumentRequest::AskStatement(DocumentName::Directory) => store
@@ -43,6 +48,23 @@ impl DocumentDesk {
                 self.sessions.retain(|open| open.peer != *peer);
                 let Some(held) = store.held() else { return DocumentReply::Nothing };
                 let answer = SyncAnswer::begin(held);
+                self.go_on(Session { peer: peer.clone(), number: *session, answer }, message)
+            }
+            DocumentRequest::AskLists(theirs) => {
+                let ours = lists.inventory(now);
+                if ours.digest() == *theirs {
+                    DocumentReply::Nothing
+                } else {
+                    DocumentReply::Lists(ours)
+                }
+            }
+            DocumentRequest::AskList(list) => {
+                lists.statement(*list).map_or(DocumentReply::Nothing, DocumentReply::List)
+            }
+            DocumentRequest::BeginList { list, session, message } => {
+                self.sessions.retain(|open| open.peer != *peer);
+                let Some(held) = lists.edition(*list) else { return DocumentReply::Nothing };
+                let answer = SyncAnswer::of_list(&held);
                 self.go_on(Session { peer: peer.clone(), number: *session, answer }, message)
             }
             DocumentRequest::ContinueSync { session, message } => {

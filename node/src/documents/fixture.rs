@@ -6,11 +6,20 @@ use jichi_protocol::{
         Directory, DirectoryRoot, DirectoryVersion, Few, Member, Party, PeerId, SignedStatement,
         VALID_MS_MAX,
     },
-    id::Generation,
+    id::{Generation, MerchantId},
+    public_list::ListVersion,
     signature::{PublicKey, SigningKey},
 };
 
-use super::{directory::DirectoryDocument, store::Edition};
+use super::{
+    directory::DirectoryDocument,
+    list::{
+        ListText, ListedShop, Listing, ShopDetails, ShopKind, ShopList,
+        document::ListDocument,
+        store::{ListEdition, sign_document},
+    },
+    store::Edition,
+};
 
 pub(super) const ISSUED: Time = Time(1_760_000_000_000);
 pub(super) const NOW: Time = Time(ISSUED.0 + 1000);
@@ -84,4 +93,43 @@ pub(super) fn signed_statement(
     signed.add_signature(&key(1)).unwrap();
     signed.add_signature(&key(3)).unwrap();
     signed
+}
+
+/// A list of so many shops of a town, the first ones told about at length.
+pub(super) fn shop_list(town: u16, shops: u32) -> ShopList {
+    let Party::Town(town) = self::town(town) else { unreachable!("a town") };
+    let text = |text: String| Some(text.parse::<ListText>().unwrap());
+    let shop = |n: u32| ListedShop {
+        merchant: MerchantId(n),
+        name: format!("第{n}商店").parse().unwrap(),
+        details: ShopDetails {
+            name_en: text(format!("Shop {n}")),
+            kind: Some(ShopKind::Food),
+            area: text(format!("本町{n}丁目")),
+            address: text(format!("本町{n}丁目{n}番地")),
+        },
+    };
+    ShopList { town, shops: (1..=shops).map(shop).collect() }
+}
+
+/// The document of so many shops.
+pub(super) fn shops(town: u16, count: u32) -> ListDocument {
+    ListDocument::build(&Listing::Shops(shop_list(town, count))).unwrap()
+}
+
+/// The key of a town as `listing_members` names it.
+pub(super) fn town_key(town: u16) -> SigningKey {
+    SigningKey::from_seed(&bytes_of(town, "list"))
+}
+
+/// A directory of the first so many towns, with keys that sign lists.
+pub(super) fn listing_members(towns: u16) -> Directory {
+    let member = |n| Member { channel_key: town_key(n).public(), ..member(n) };
+    directory(1, (0..towns).map(member).collect())
+}
+
+/// A list's document as its town signs it at a time.
+pub(super) fn list_signed(document: &ListDocument, town: u16, version: u64) -> ListEdition {
+    let until = Time(ISSUED.0 + VALID_MS_MAX);
+    sign_document(document, (ListVersion(version), ISSUED, until), &town_key(town)).unwrap()
 }

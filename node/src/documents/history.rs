@@ -24,6 +24,28 @@ pub const CHANGE_BYTES_MAX: usize = 96 * 1024;
 /// Most changes that one change can follow.
 pub const DEPENDENCIES_MAX: usize = 16;
 
+/// How large the whole history of a document may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most bytes.
+    pub bytes: usize,
+    /// Most changes.
+    pub changes: usize,
+}
+
+impl Bounds {
+    /// Of the federation's directory.
+    pub const DIRECTORY: Self = Self { bytes: DOCUMENT_BYTES_MAX, changes: CHANGES_MAX };
+    /// Of a town's public list: every member keeps those of all others.
+    pub const LIST: Self = Self { bytes: 1024 * 1024, changes: 512 };
+
+    /// Of a history that is being put together: an old document, and one begun anew.
+    #[must_use]
+    pub const fn of_two(self) -> Self {
+        Self { bytes: self.bytes.saturating_mul(2), changes: self.changes.saturating_mul(2) }
+    }
+}
+
 /// How an automerge chunk begins (automerge binary format, Chunk Container).
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 /// The type of a chunk that is one change, not compressed.
@@ -197,8 +219,22 @@ impl History {
 
     /// Whether it is within the limits of one document.
     #[must_use]
-    pub fn fits_a_document(&self) -> bool {
-        self.changes.len() <= CHANGES_MAX && self.bytes <= DOCUMENT_BYTES_MAX
+    pub fn fits(&self, bounds: Bounds) -> bool {
+        self.changes.len() <= bounds.changes && self.bytes <= bounds.bytes
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether every change that follows none is in the other history too: the two are of one
+    /// document, and can be merged.
+    #[must_use]
+    pub fn begins_in(&self, other: &Self) -> bool {
+        let begins = self.changes.iter().filter(|(_, change)| change.follows.is_empty());
+        !self.is_empty() && begins.into_iter().all(|(hash, _)| other.changes.contains_key(hash))
     }
 
     /// How many changes.

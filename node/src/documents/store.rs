@@ -15,7 +15,8 @@ use minicbor::{Decode, Encode};
 
 use super::{
     directory::{DirectoryDocument, DocumentFault},
-    history::{HISTORY_BYTES_MAX, History},
+    history::{Bounds, HISTORY_BYTES_MAX, History},
+    list::store::ListFault,
 };
 use crate::durable;
 
@@ -64,7 +65,7 @@ impl Edition {
         let said = statement.statement();
         // The copy gets the signed history alone, so what else came in is not even decoded.
         let history = history.up_to(&said.heads).ok_or(EditionFault::Incomplete)?;
-        if !history.fits_a_document() {
+        if !history.fits(Bounds::DIRECTORY) {
             return Err(EditionFault::TooLarge);
         }
         let document = DirectoryDocument::of_history(&history)?;
@@ -158,6 +159,14 @@ pub enum StoreFault {
         path: PathBuf,
         /// What is wrong.
         fault: EditionFault,
+    },
+    /// A public list's document does not fit its statement.
+    #[error("{path}: {fault}")]
+    List {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: ListFault,
     },
     /// The version is not newer than the one that is held.
     #[error("version {offered} is not newer than {held}, which is held")]
@@ -282,12 +291,12 @@ impl DocumentStore {
     }
 }
 
-fn io_fault(path: &Path, source: io::Error) -> StoreFault {
+pub(super) fn io_fault(path: &Path, source: io::Error) -> StoreFault {
     StoreFault::Io { path: path.to_path_buf(), source }
 }
 
 /// The bytes of a file; none if there is no file.
-fn read_at_most(path: &Path, most: usize) -> Result<Option<Vec<u8>>, StoreFault> {
+pub(super) fn read_at_most(path: &Path, most: usize) -> Result<Option<Vec<u8>>, StoreFault> {
     let io = |source| io_fault(path, source);
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -11,11 +11,13 @@ use automerge::{
 };
 use jichi_protocol::{
     date::Time,
-    directory::{DirectoryRoot, Head, NotAuthorized, SignedStatement, Taking, take},
+    directory::{DirectoryRoot, Head, Heads, NotAuthorized, SignedStatement, Taking, take},
+    public_list::SignedListStatement,
 };
 
 use super::{
-    history::{History, HistoryFault, leb128},
+    history::{Bounds, History, HistoryFault, leb128},
+    list::store::{ListEdition, ListFault},
     store::{DocumentStore, Edition, EditionFault, ForkProof},
 };
 
@@ -59,6 +61,9 @@ pub enum SyncFault {
     /// The whole document is there, and is not what was signed or no directory.
     #[error(transparent)]
     Edition(#[from] EditionFault),
+    /// The whole document is there, and is not what was signed or no list.
+    #[error(transparent)]
+    List(#[from] ListFault),
 }
 
 /// Why a statement's document is not asked for.
@@ -89,22 +94,18 @@ pub enum NotBegun {
 
 /// How far a session is.
 #[derive(Debug)]
-pub enum Progress {
+pub enum Progress<T> {
     /// Send [`SyncSession::next_message`].
     More,
     /// The document is here, and is what was signed.
-    Done(Box<Edition>),
+    Done(Box<T>),
 }
 
-/// The asking side.
+/// The asking side for the directory.
 #[derive(Debug)]
 pub struct SyncSession {
     statement: SignedStatement,
-    copy: Automerge,
-    history: History,
-    state: State,
-    rounds: u32,
-    idle: u32,
+    gathering: Gathering,
 }
 
 impl SyncSession {
@@ -135,19 +136,111 @@ impl SyncSession {
             }
         }
         let held = store.held();
-        Ok(Self {
-            statement: offered,
-            copy: held.map_or_else(Automerge::new, |held| held.document().automerge().clone()),
-            history: held.map(|held| held.history().clone()).unwrap_or_default(),
-            state: State::new(),
-            rounds: 0,
-            idle: 0,
-        })
+        let held = held.map(|held| (held.document().automerge(), held.history()));
+        let heads = offered.statement().heads.clone();
+        Ok(Self { statement: offered, gathering: Gathering::new(held, heads, Bounds::DIRECTORY) })
     }
 
     /// The next message to the peer; none while one is unanswered.
     #[must_use]
     pub fn next_message(&mut self) -> Option<Vec<u8>> {
+        self.gathering.next_message()
+    }
+
+    /// Takes the peer's answer; none means that it has nothing more to say.
+    ///
+    /// # Errors
+    /// [`SyncFault`]; drop the session.
+    pub fn receive(&mut self, answer: Option<&[u8]>) -> Result<Progress<Edition>, SyncFault> {
+        match self.gathering.receive(answer)? {
+            None => Ok(Progress::More),
+            Some(history) => {
+                let edition = Edition::new(history, self.statement.clone())?;
+                Ok(Progress::Done(Box::new(edition)))
+            }
+        }
+    }
+}
+
+/// The asking side for a town's public list, whose statement was checked.
+#[derive(Debug)]
+pub struct ListSession {
+    statement: SignedListStatement,
+    gathering: Gathering,
+}
+
+impl ListSession {
+    /// Begins to ask for the document of a statement that is to be taken.
+    #[must_use]
+    pub fn begin(held: Option<&ListEdition>, statement: SignedListStatement) -> Self {
+        let held = held.map(|held| (held.document().automerge(), held.history()));
+        let heads = statement.statement().heads.clone();
+        Self { statement, gathering: Gathering::new(held, heads, Bounds::LIST) }
+    }
+
+    /// The next message to the peer; none while one is unanswered.
+    #[must_use]
+    pub fn next_message(&mut self) -> Option<Vec<u8>> {
+        self.gathering.next_message()
+    }
+
+    /// Takes the peer's answer; none means that it has nothing more to say.
+    ///
+    /// # Errors
+    /// [`SyncFault`]; drop the session.
+    pub fn receive(&mut self, answer: Option<&[u8]>) -> Result<Progress<ListEdition>, SyncFault> {
+        match self.gathering.receive(answer)? {
+            None => Ok(Progress::More),
+            Some(history) => {
+                let edition = ListEdition::new(history, self.statement.clone())?;
+                Ok(Progress::Done(Box::new(edition)))
+            }
+        }
+    }
+
+    /// Whether the history that is held has all that was signed already: the same document, signed
+    /// again.
+    ///
+    /// # Errors
+    /// [`ListFault`].
+    pub fn at_once(&self) -> Result<Option<ListEdition>, ListFault> {
+        if !self.gathering.is_whole() {
+            return Ok(None);
+        }
+        ListEdition::new(&self.gathering.history, self.statement.clone()).map(Some)
+    }
+}
+
+/// Changes that are collected beside a copy, until the history up to some heads is whole.
+#[derive(Debug)]
+struct Gathering {
+    heads: Heads,
+    bounds: Bounds,
+    copy: Automerge,
+    history: History,
+    state: State,
+    rounds: u32,
+    idle: u32,
+}
+
+impl Gathering {
+    fn new(held: Option<(&Automerge, &History)>, heads: Heads, bounds: Bounds) -> Self {
+        Self {
+            heads,
+            bounds: bounds.of_two(),
+            copy: held.map_or_else(Automerge::new, |(doc, _)| doc.clone()),
+            history: held.map(|(_, history)| history.clone()).unwrap_or_default(),
+            state: State::new(),
+            rounds: 0,
+            idle: 0,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.history.missing(&self.heads).is_empty()
+    }
+
+    fn next_message(&mut self) -> Option<Vec<u8>> {
         if self.state.in_flight {
             return None;
         }
@@ -158,17 +251,14 @@ impl SyncSession {
         // compressed. The heads are known from the statement, so they are asked for by name, and
         // so is whatever they turned out to need.
         message.flags = None;
-        let missing = self.history.missing(&self.statement.statement().heads);
+        let missing = self.history.missing(&self.heads);
         message.need =
             missing.into_iter().take(NEED_MAX).map(|Head(hash)| ChangeHash(hash)).collect();
         Some(message.encode())
     }
 
-    /// Takes the peer's answer; none means that it has nothing more to say.
-    ///
-    /// # Errors
-    /// [`SyncFault`]; drop the session.
-    pub fn receive(&mut self, answer: Option<&[u8]>) -> Result<Progress, SyncFault> {
+    /// The history, once it is whole.
+    fn receive(&mut self, answer: Option<&[u8]>) -> Result<Option<&History>, SyncFault> {
         self.rounds = self.rounds.saturating_add(1);
         if self.rounds > ROUNDS_MAX {
             return Err(SyncFault::TooManyRounds);
@@ -179,6 +269,9 @@ impl SyncSession {
         for change in changes.iter() {
             brought |= self.history.add(change)?.is_some();
         }
+        if !self.history.fits(self.bounds) {
+            return Err(HistoryFault::TooLarge.into());
+        }
         // What the peer has or needs is of no interest: it gets nothing from here.
         message.have = Vec::new();
         message.need = Vec::new();
@@ -186,12 +279,11 @@ impl SyncSession {
         self.copy
             .receive_sync_message(&mut self.state, message)
             .map_err(|_| SyncFault::Malformed)?;
-        if self.history.missing(&self.statement.statement().heads).is_empty() {
-            let edition = Edition::new(&self.history, self.statement.clone())?;
-            return Ok(Progress::Done(Box::new(edition)));
+        if self.is_whole() {
+            return Ok(Some(&self.history));
         }
         self.idle = if brought { 0 } else { self.idle.saturating_add(1) };
-        if self.idle > IDLE_ROUNDS_MAX { Err(SyncFault::Withheld) } else { Ok(Progress::More) }
+        if self.idle > IDLE_ROUNDS_MAX { Err(SyncFault::Withheld) } else { Ok(None) }
     }
 }
 
@@ -206,11 +298,21 @@ pub struct SyncAnswer {
 }
 
 impl SyncAnswer {
-    /// Begins to answer over a document.
+    /// Begins to answer over the directory.
     #[must_use]
     pub fn begin(held: &Edition) -> Self {
+        Self::over(held.document().automerge())
+    }
+
+    /// Begins to answer over a public list.
+    #[must_use]
+    pub fn of_list(held: &ListEdition) -> Self {
+        Self::over(held.document().automerge())
+    }
+
+    pub(super) fn over(doc: &Automerge) -> Self {
         Self {
-            doc: held.document().automerge().clone(),
+            doc: doc.clone(),
             state: State::new_read_only(),
             pending: VecDeque::new(),
             rounds: 0,

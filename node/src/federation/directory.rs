@@ -14,14 +14,18 @@ use jichi_protocol::{
     entry::{Outcome, Submission},
     refusal::Refusal,
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use super::Members;
+use super::{Members, lists};
 use crate::{
     clock,
     config::Settings,
     documents::{
         desk::DocumentDesk,
+        list::{
+            book::{Lists, NotOffered},
+            store::{ListFault, ListStore, NotPut},
+        },
         store::{DocumentStore, Edition, StoreFault},
         sync::{NotBegun, Progress, SyncFault, SyncSession},
         wire::{DocumentReply, DocumentRequest, SessionNumber, WireFault},
@@ -36,6 +40,8 @@ pub const SYNC_EVERY: Duration = Duration::from_secs(3);
 /// still gets around in some rounds, and a node's questions and connections do not grow with the
 /// federation (`jichi-sim scale`).
 pub const SYNC_PEERS_MAX: usize = 4;
+/// The folder of the public lists in the data folder.
+const LISTS_FOLDER: &str = "documents/lists";
 /// Members that one entry takes: 24 of the largest stay below the size of an entry.
 const PART_MEMBERS_MAX: usize = 24;
 
@@ -72,6 +78,12 @@ pub(super) enum NotSynced {
     Refused(Refusal),
     #[error(transparent)]
     Store(#[from] StoreFault),
+    #[error(transparent)]
+    NotOffered(#[from] Box<NotOffered>),
+    #[error(transparent)]
+    List(#[from] Box<ListFault>),
+    #[error(transparent)]
+    NotPut(#[from] Box<NotPut>),
 }
 
 /// Who has to take a version before it counts.
@@ -89,6 +101,7 @@ pub(super) struct Shelf(Arc<Parts>);
 struct Parts {
     root: DirectoryRoot,
     held: Mutex<Held>,
+    lists: Lists,
     members: watch::Sender<Arc<Directory>>,
 }
 
@@ -113,7 +126,14 @@ impl Shelf {
         };
         let (members, watching) = watch::channel(Arc::new(directory));
         let held = Mutex::new(Held { store, desk: DocumentDesk::default() });
-        Ok((Self(Arc::new(Parts { root: settings.root.clone(), held, members })), watching))
+        let lists = Lists::new(ListStore::open(&settings.data.join(LISTS_FOLDER))?);
+        let parts = Parts { root: settings.root.clone(), held, lists, members };
+        Ok((Self(Arc::new(parts)), watching))
+    }
+
+    /// The public lists of towns.
+    pub(super) fn lists(&self) -> &Lists {
+        &self.0.lists
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -121,13 +141,22 @@ impl Shelf {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers a peer's request about the directory.
-    pub(super) fn answer(&self, from: Party, bytes: &[u8]) -> Option<Vec<u8>> {
+    /// Answers a peer's request about the directory or a public list.
+    pub(super) async fn answer(&self, from: Party, bytes: &[u8]) -> Option<Vec<u8>> {
         let request = DocumentRequest::decode(bytes).ok()?;
         let peer = self.0.members.borrow().member(from)?.transport.clone();
-        let mut held = self.held();
-        let Held { store, desk } = &mut *held;
-        Some(desk.answer(store, &peer, &request).encode())
+        let shelf = self.clone();
+        // Documents are read from the disk and put together there.
+        let answered = tokio::task::spawn_blocking(move || {
+            if let DocumentRequest::BeginList { list, .. } = &request {
+                // Before the lock: others are answered meanwhile.
+                let _ = shelf.0.lists.edition(*list);
+            }
+            let mut held = shelf.held();
+            let Held { store, desk } = &mut *held;
+            desk.answer((store, &shelf.0.lists), &peer, &request, clock::now()).encode()
+        });
+        answered.await.ok()
     }
 
     /// Gives the journal what is on disk, if it is newer.
@@ -151,9 +180,10 @@ impl Shelf {
         let offered = match exchange(peer, party, &ask).await? {
             DocumentReply::Statement(offered) => offered,
             DocumentReply::Nothing => return Ok(()),
-            DocumentReply::Sync(_) | DocumentReply::Refused(_) => {
-                return Err(NotSynced::OtherReply);
-            }
+            DocumentReply::Sync(_)
+            | DocumentReply::Refused(_)
+            | DocumentReply::Lists(_)
+            | DocumentReply::List(_) => return Err(NotSynced::OtherReply),
         };
         let Some(mut session) = self.begin(offered)? else { return Ok(()) };
         let number = SessionNumber(clock::now().0);
@@ -172,7 +202,9 @@ impl Shelf {
                 DocumentReply::Sync(answer) => answer,
                 DocumentReply::Nothing
                 | DocumentReply::Statement(_)
-                | DocumentReply::Refused(_) => return Err(NotSynced::OtherReply),
+                | DocumentReply::Refused(_)
+                | DocumentReply::Lists(_)
+                | DocumentReply::List(_) => return Err(NotSynced::OtherReply),
             };
             match session.receive(answer.as_ref().map(|bytes| bytes.as_slice()))? {
                 Progress::More => {}
@@ -209,7 +241,7 @@ impl Shelf {
     }
 }
 
-async fn exchange(
+pub(super) async fn exchange(
     peer: &PeerHandle,
     party: Party,
     request: &DocumentRequest,
@@ -252,32 +284,50 @@ impl Taker {
     }
 }
 
-/// Asks peers now and then, until the node stops.
+impl NotSynced {
+    /// Who is not reached is no fault: it is asked again.
+    fn tell(&self, party: Party, what: &'static str) {
+        match self {
+            Self::Request(_) => tracing::debug!(%party, error = %self, "not asked"),
+            Self::Wire(_)
+            | Self::NotBegun(_)
+            | Self::Sync(_)
+            | Self::OtherReply
+            | Self::NotTaken(_)
+            | Self::Refused(_)
+            | Self::Store(_)
+            | Self::NotOffered(_)
+            | Self::List(_)
+            | Self::NotPut(_) => tracing::warn!(%party, error = %self, "{what}"),
+        }
+    }
+}
+
+/// Asks peers now and then, until the node stops. Says when the first were asked.
 pub(super) async fn keep_in_sync(
     shelf: Shelf,
     peer: PeerHandle,
     taker: Taker,
-    me: Party,
+    (me, asked): (Party, oneshot::Sender<()>),
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut asked = Some(asked);
     loop {
         let members = Arc::clone(&shelf.0.members.borrow());
         let others = members.members().iter().map(|member| member.who).filter(|who| *who != me);
-        for party in drawn(others.collect(), || getrandom::u64().unwrap_or_default()) {
+        let random = || getrandom::u64().unwrap_or_default();
+        for party in drawn(others.collect(), SYNC_PEERS_MAX, random) {
             if let Err(error) = shelf.sync_with(&peer, party, &taker).await {
-                match &error {
-                    NotSynced::Request(_) => tracing::debug!(%party, %error, "not asked"),
-                    NotSynced::Wire(_)
-                    | NotSynced::NotBegun(_)
-                    | NotSynced::Sync(_)
-                    | NotSynced::OtherReply
-                    | NotSynced::NotTaken(_)
-                    | NotSynced::Refused(_)
-                    | NotSynced::Store(_) => {
-                        tracing::warn!(%party, %error, "the peer's directory was not taken");
-                    }
-                }
+                error.tell(party, "the peer's directory was not taken");
             }
+            let now = Arc::clone(&shelf.0.members.borrow());
+            if let Err(error) = lists::sync_with(shelf.lists(), (&peer, party), &now).await {
+                error.tell(party, "the peer's public lists were not taken");
+            }
+        }
+        if let Some(asked) = asked.take() {
+            // A coordinator has no lists of its own that wait for it.
+            let _ = asked.send(());
         }
         let stopping = stop.wait_for(|stop| *stop);
         if tokio::time::timeout(SYNC_EVERY, stopping).await.is_ok() {
@@ -286,18 +336,18 @@ pub(super) async fn keep_in_sync(
     }
 }
 
-/// At most [`SYNC_PEERS_MAX`] of them, by lot.
-fn drawn<T>(mut all: Vec<T>, mut random: impl FnMut() -> u64) -> Vec<T> {
+/// At most so many of them, by lot.
+pub(super) fn drawn<T>(mut all: Vec<T>, most: usize, mut random: impl FnMut() -> u64) -> Vec<T> {
     let count = all.len();
-    if count <= SYNC_PEERS_MAX {
+    if count <= most {
         return all;
     }
-    for place in 0..SYNC_PEERS_MAX {
+    for place in 0..most {
         let left = u64::try_from(count.saturating_sub(place)).unwrap_or(u64::MAX);
         let step = random().checked_rem(left).and_then(|step| usize::try_from(step).ok());
         all.swap(place, place.saturating_add(step.unwrap_or(0)));
     }
-    all.truncate(SYNC_PEERS_MAX);
+    all.truncate(most);
     all
 }
 
@@ -310,7 +360,7 @@ mod tests {
     #[test]
     fn few_peers_are_all_asked_and_of_many_each_has_its_turn() {
         let few: Vec<usize> = (0..SYNC_PEERS_MAX).collect();
-        assert_eq!(drawn(few.clone(), || panic!("nothing to draw")), few);
+        assert_eq!(drawn(few.clone(), SYNC_PEERS_MAX, || panic!("nothing to draw")), few);
         let mut state = 1_u64;
         let mut random = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -318,7 +368,7 @@ mod tests {
         };
         let mut asked = BTreeSet::new();
         for _ in 0..8_000 {
-            let some = drawn((0..1_741).collect(), &mut random);
+            let some = drawn((0..1_741).collect(), SYNC_PEERS_MAX, &mut random);
             assert_eq!(some.iter().collect::<BTreeSet<_>>().len(), SYNC_PEERS_MAX);
             asked.extend(some);
         }

@@ -18,6 +18,32 @@ pub enum InstitutionKind {
     Prefecture,
 }
 
+impl InstitutionKind {
+    /// What a body of a code is: a prefecture's ends in 000 before the check digit.
+    #[must_use]
+    pub fn of(code: TownId) -> Self {
+        match code.as_str().get(2..5) {
+            Some("000") => Self::Prefecture,
+            Some(_) | None => Self::Town,
+        }
+    }
+
+    /// Its name in files, documents and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Town => "town",
+            Self::Prefecture => "prefecture",
+        }
+    }
+
+    /// The kind of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Town, Self::Prefecture].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// A body whose library takes a linked card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Institution {
@@ -88,11 +114,7 @@ impl Institutions {
         let mut list = Vec::with_capacity(institutions.len());
         for InstitutionBody { code, name_ja, name_en, kind } in institutions {
             let code: TownId = code.parse().map_err(|_| NotInstitutions::Code(code))?;
-            let says = match code.as_str().get(2..5) {
-                Some("000") => InstitutionKind::Prefecture,
-                Some(_) | None => InstitutionKind::Town,
-            };
-            if says != kind {
+            if InstitutionKind::of(code) != kind {
                 return Err(NotInstitutions::Kind(code));
             }
             if !seen.insert(code) {

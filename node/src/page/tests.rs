@@ -29,6 +29,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("old.html", include_str!("../../templates/old.html")),
     ("order.html", include_str!("../../templates/order.html")),
     ("ordered.html", include_str!("../../templates/ordered.html")),
+    ("town.html", include_str!("../../templates/town.html")),
+    ("towns.html", include_str!("../../templates/towns.html")),
     ("unknown.html", include_str!("../../templates/unknown.html")),
 ];
 

@@ -70,6 +70,7 @@ pub(super) enum Place {
     Front,
     Me,
     Log,
+    Towns,
 }
 
 impl Place {
@@ -78,6 +79,7 @@ impl Place {
             Self::Front => "front",
             Self::Me => "me",
             Self::Log => "log",
+            Self::Towns => "towns",
         }
     }
 
@@ -86,6 +88,7 @@ impl Place {
             Self::Front => "/",
             Self::Me => "/me",
             Self::Log => "/log",
+            Self::Towns => "/towns",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the author of a shared document signed about it, and whether it is taken.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{cmp::Ordering, fmt};
 use minicbor::{Decode, Encode};
 
 use super::{DirectoryRoot, DirectoryVersion, valid_span};
@@ -269,20 +269,28 @@ pub enum Taking {
 /// A fork is a fork at any time: two signatures prove it after their validity too.
 #[must_use]
 pub fn take(current: Option<&Statement>, offered: &Statement, now: Time) -> Taking {
-    if let Some(current) = current {
-        if offered.version < current.version {
-            return Taking::Older;
+    let held = current.map(|current| {
+        let equal = offered.heads == current.heads && offered.content == current.content;
+        (offered.version.cmp(&current.version), equal)
+    });
+    taking(held, (offered.issued, offered.valid_until), now)
+}
+
+/// What to do with what is offered: how its version stands to the one that is held, and whether it
+/// says the same; when it was issued and until when it is valid.
+pub(crate) fn taking(
+    held: Option<(Ordering, bool)>,
+    (issued, valid_until): (Time, Time),
+    now: Time,
+) -> Taking {
+    match held {
+        Some((Ordering::Less, _)) => Taking::Older,
+        Some((Ordering::Equal, true)) => Taking::Same,
+        Some((Ordering::Equal, false)) => Taking::Fork,
+        Some((Ordering::Greater, _)) | None if valid_until < now => Taking::Expired,
+        Some((Ordering::Greater, _)) | None if issued > now.later_by_ms(ISSUED_AHEAD_MS_MAX) => {
+            Taking::NotYet
         }
-        if offered.version == current.version {
-            let equal = offered.heads == current.heads && offered.content == current.content;
-            return if equal { Taking::Same } else { Taking::Fork };
-        }
-    }
-    if offered.valid_until < now {
-        Taking::Expired
-    } else if offered.issued > now.later_by_ms(ISSUED_AHEAD_MS_MAX) {
-        Taking::NotYet
-    } else {
-        Taking::New
+        Some((Ordering::Greater, _)) | None => Taking::New,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Charge, ChargeState, IssueState, Ledger, StreetCard, VoucherIssue};
 use crate::{
-    id::{AccountId, ChargeId, Handle, StreetCardId, TownId, VoucherIssueId},
+    id::{AccountId, ChargeId, Handle, MerchantId, StreetCardId, TownId, VoucherIssueId},
     points::Points,
     ticket::Ticket,
 };
@@ -58,6 +58,13 @@ impl Ledger {
     #[must_use]
     pub fn agrees_today(&self, town: &TownId) -> bool {
         self.agreement_on(town, self.meta.day).is_ok()
+    }
+
+    /// Whether this town's holders may pay at a shop of another town today.
+    #[must_use]
+    pub fn may_pay_at(&self, town: &TownId, merchant: MerchantId) -> bool {
+        let agreement = self.agreement_on(town, self.meta.day);
+        agreement.is_ok_and(|agreement| agreement.takes_at(*town, merchant))
     }
 
     /// How much of an account's balance may be spent at shops of another town today.

@@ -86,8 +86,10 @@ export async function fetchDirectory(ask, root) {
 
 const MESSAGES_MAX = 64
 
+const beginDirectory = (session, message) => [1, [0, session, message]]
+
 /** Automerge's own sync protocol, the messages carried in document requests. */
-async function sync(ask) {
+export async function sync(ask, begin = beginDirectory) {
   let document = Automerge.init()
   let state = Automerge.initSyncState()
   const session = Math.floor(Math.random() * 2 ** 48)
@@ -95,7 +97,7 @@ async function sync(ask) {
     const [next, message] = Automerge.generateSyncMessage(document, state)
     state = next
     if (message === null) return document
-    const request = round === 0 ? [1, [0, session, message]] : [2, [session, message]]
+    const request = round === 0 ? begin(session, message) : [2, [session, message]]
     const [kind, content] = fields(decode(await ask(encode(request))), 2)
     if (kind !== 2) throw new Error(`the node does not sync: ${kind} ${content}`)
     const [answer] = fields(content, 0, 1)

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { fetchDirectory } from './directory.js'
 import { SigningKey } from './key.js'
+import { fetchShops } from './list.js'
 import { Net, Protocol } from './net.js'
 import { reply as standing } from './standing.js'
 import { Town } from './town.js'
@@ -85,6 +86,12 @@ const commands = {
     firstPeer = Buffer.alloc(0)
     town.meet(directory.members.find((member) => member.party === peer))
     return { version: directory.version, members: directory.members.map((member) => member.party) }
+  },
+  /** Takes a town's list of shops over from that town, and checks that it signed it. */
+  shops: async ({ of, forged }) => {
+    const member = directory.members.find((member) => member.party === of)
+    const ask = (request) => net.ask(member.addresses[0], Protocol.Document, request)
+    return fetchShops(ask, of, forged ? key('channel').public : member.channelKey)
   },
   /** Signs an agreement. */
   seal: ({ terms: { low, high, number, movable, cap, from, until } }) => {

@@ -129,6 +129,12 @@ function check(vectors) {
   holds(encode(readDirectory(hex(directory)).value).equals(hex(directory)), 'a directory')
   holds(signatures.length === 1 && signatures[0][0].equals(hex(root)), 'who signed')
   holds(isSigned(signatures[0][0], tagged('jichi/document/v1', message), signatures[0][1]), 'a statement')
+  const list = vectors.public_list
+  const listed = decode(hex(list.signed_statement))
+  const [[town, kind]] = listed[0]
+  holds(`${town}-${['shops', 'institutions'][kind]}` === list.list, 'the name of a list')
+  holds(isSigned(hex(list.key), tagged('jichi/public-list/v1', encode(listed[0])), listed[1]), 'a list')
+  holds(sha256(hex(list.signed_statement)).subarray(0, 8).equals(hex(list.mark)), 'the mark of a list')
 }
 
 /** Low order and other encodings are refused, whatever the library says of them. */

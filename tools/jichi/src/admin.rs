@@ -6,6 +6,7 @@ mod charge;
 // Printed tickets.
 mod ticket;
 mod import;
+mod list;
 mod measured;
 mod recovery;
 
@@ -80,6 +81,10 @@ enum What {
     // Restore.
     /// How far a restore is; towns that cannot be heard are named by two officers. 復旧の進み具合
     Recovery(recovery::RecoveryArgs),
+    // Public lists.
+    /// What the town's public list says of its shops. 加盟店の公開一覧
+    #[command(subcommand)]
+    List(list::ListArgs),
     // Moving in.
     /// Take over balances and history of a former system. 残高と履歴の移入
     Import(import::ImportArgs),
@@ -115,6 +120,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::Report(args) => report::run(args),
         // Restore.
         What::Recovery(args) => recovery::run(args),
+        // Public lists.
+        What::List(args) => list::run(args),
         // Moving in.
         What::Import(args) => import::run(args),
     };

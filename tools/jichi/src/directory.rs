@@ -63,6 +63,15 @@ enum What {
         #[arg(long)]
         anew: bool,
     },
+    /// Take over what another copy of the folder changed, and issue the result anew. Look at it with
+    /// `show` before it is signed. 別の場所での編集を合わせる
+    Merge {
+        #[command(flatten)]
+        folder: Folder,
+        /// The other copy of the folder.
+        #[arg(long, value_name = "FOLDER")]
+        with: PathBuf,
+    },
     /// Sign what the folder holds. Look at it with `show` before. 署名する
     Sign {
         #[command(flatten)]
@@ -166,7 +175,8 @@ const fn exit_code(fault: &AuthorFault) -> u8 {
         | AuthorFault::Exists
         | AuthorFault::Nothing
         | AuthorFault::NoMember(_)
-        | AuthorFault::Lacks(_) => USAGE,
+        | AuthorFault::Lacks(_)
+        | AuthorFault::OtherPast => USAGE,
     }
 }
 
@@ -188,6 +198,10 @@ fn execute(what: What, now: Time) -> Result<ExitCode, AuthorFault> {
         What::Renew { folder, anew } => {
             let past = if anew { Past::Dropped } else { Past::Kept };
             headline(existing(&folder)?.change(now, past, |_| Ok(()))?);
+        }
+        What::Merge { folder, with } => {
+            let other = existing(&Folder { path: with })?;
+            headline(existing(&folder)?.merge(now, &other)?);
         }
         What::Sign { folder, key } => {
             let key = SigningKey::from_seed(&*keyfile::read(&key)?);

@@ -12,7 +12,7 @@ use jichi_protocol::directory::{Few, Member, Party};
 
 use crate::{
     directory::author,
-    world::{Node, World},
+    world::{Node, TownSpec, World, make_node},
 };
 
 impl World {
@@ -26,6 +26,19 @@ impl World {
         let folder = self.dir.join("author");
         author::publish(&folder, self.ahead.now(), members, &[&self.root])?;
         to.iter().try_for_each(|node| lay(&folder, &node.data().join("documents")))
+    }
+
+    /// Makes one more town, and publishes the directory with it: into the new town's folder and
+    /// these nodes'. The others get it from them. Starts nothing.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn join(&mut self, spec: &TownSpec, program: &Path, to: &[usize]) -> anyhow::Result<()> {
+        let at = (&self.root, &self.company, &self.ahead);
+        self.towns.push(make_node(&self.dir, program, Some(spec), at.0, at.1, at.2)?);
+        let new = self.towns.last();
+        let told = to.iter().filter_map(|at| self.towns.get(*at)).chain(new);
+        self.publish_directory(&told.collect::<Vec<_>>())
     }
 
     /// Every node.

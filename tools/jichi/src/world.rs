@@ -405,7 +405,7 @@ fn addresses() -> anyhow::Result<Addresses> {
     })
 }
 
-fn make_node(
+pub(crate) fn make_node(
     dir: &Path,
     program: &Path,
     spec: Option<&TownSpec>,

@@ -3,11 +3,28 @@
 use super::{
     super::{
         fixture::*,
+        list::store::ListStore,
         store::Edition,
         sync::{Progress, SyncSession},
     },
     *,
 };
+
+/// No list at all.
+fn lists() -> Lists {
+    Lists::new(ListStore::open(tempfile::tempdir().unwrap().path()).unwrap())
+}
+
+impl DocumentDesk {
+    fn answer_of(
+        &mut self,
+        store: &DocumentStore,
+        peer: &PeerId,
+        request: &DocumentRequest,
+    ) -> DocumentReply {
+        self.answer((store, &lists()), peer, request, NOW)
+    }
+}
 
 fn peer(n: u8) -> PeerId {
     PeerId::new(&[n; 38]).unwrap()
@@ -42,13 +59,13 @@ fn a_document_travels_by_requests_and_replies() {
     let (_ours, mut ours) = store_with(None);
     let mut desk = DocumentDesk::default();
     let ask = DocumentRequest::AskStatement(DocumentName::Directory);
-    let DocumentReply::Statement(offered) = desk.answer(&theirs, &peer(1), &ask) else {
+    let DocumentReply::Statement(offered) = desk.answer_of(&theirs, &peer(1), &ask) else {
         panic!("no statement")
     };
     let mut session = SyncSession::begin(&ours, offered, &root(), NOW).unwrap();
     let mut request = begin(7, session.next_message().unwrap());
     for _ in 0..100 {
-        let bytes = desk.answer(&theirs, &peer(1), &request).encode();
+        let bytes = desk.answer_of(&theirs, &peer(1), &request).encode();
         let DocumentReply::Sync(reply) = DocumentReply::decode(&bytes).unwrap() else {
             panic!("no sync reply")
         };
@@ -68,8 +85,8 @@ fn whoever_holds_nothing_says_so() {
     let (_folder, store) = store_with(None);
     let mut desk = DocumentDesk::default();
     let ask = DocumentRequest::AskStatement(DocumentName::Directory);
-    assert_eq!(desk.answer(&store, &peer(1), &ask), DocumentReply::Nothing);
-    let reply = desk.answer(&store, &peer(1), &begin(1, first_message()));
+    assert_eq!(desk.answer_of(&store, &peer(1), &ask), DocumentReply::Nothing);
+    let reply = desk.answer_of(&store, &peer(1), &begin(1, first_message()));
     assert_eq!(reply, DocumentReply::Nothing);
 }
 
@@ -79,23 +96,23 @@ fn a_session_is_its_peers_and_its_numbers() {
     let mut desk = DocumentDesk::default();
     let unknown = DocumentReply::Refused(RefusedReason::UnknownSession);
     let answered = |reply| matches!(reply, DocumentReply::Sync(Some(_)));
-    assert!(answered(desk.answer(&store, &peer(1), &begin(1, first_message()))));
-    assert_eq!(desk.answer(&store, &peer(2), &go_on(1, first_message())), unknown);
-    assert_eq!(desk.answer(&store, &peer(1), &go_on(2, first_message())), unknown);
-    assert!(answered(desk.answer(&store, &peer(1), &go_on(1, first_message()))));
+    assert!(answered(desk.answer_of(&store, &peer(1), &begin(1, first_message()))));
+    assert_eq!(desk.answer_of(&store, &peer(2), &go_on(1, first_message())), unknown);
+    assert_eq!(desk.answer_of(&store, &peer(1), &go_on(2, first_message())), unknown);
+    assert!(answered(desk.answer_of(&store, &peer(1), &go_on(1, first_message()))));
     // A new session of the same peer ends the former one.
-    assert!(answered(desk.answer(&store, &peer(1), &begin(2, first_message()))));
-    assert_eq!(desk.answer(&store, &peer(1), &go_on(1, first_message())), unknown);
+    assert!(answered(desk.answer_of(&store, &peer(1), &begin(2, first_message()))));
+    assert_eq!(desk.answer_of(&store, &peer(1), &go_on(1, first_message())), unknown);
 }
 
 #[test]
 fn a_bad_message_ends_its_session() {
     let (_folder, store) = store_with(Some(&signed(&document(1, 900))));
     let mut desk = DocumentDesk::default();
-    let _ = desk.answer(&store, &peer(1), &begin(1, first_message()));
-    let refused = desk.answer(&store, &peer(1), &go_on(1, vec![1, 2, 3]));
+    let _ = desk.answer_of(&store, &peer(1), &begin(1, first_message()));
+    let refused = desk.answer_of(&store, &peer(1), &go_on(1, vec![1, 2, 3]));
     assert_eq!(refused, DocumentReply::Refused(RefusedReason::BadMessage));
-    let gone = desk.answer(&store, &peer(1), &go_on(1, first_message()));
+    let gone = desk.answer_of(&store, &peer(1), &go_on(1, first_message()));
     assert_eq!(gone, DocumentReply::Refused(RefusedReason::UnknownSession));
 }
 
@@ -104,9 +121,9 @@ fn one_session_too_many_ends_the_oldest() {
     let (_folder, store) = store_with(Some(&signed(&document(1, 2))));
     let mut desk = DocumentDesk::default();
     for n in 0..=u8::try_from(SESSIONS_MAX).unwrap() {
-        let _ = desk.answer(&store, &peer(n), &begin(1, first_message()));
+        let _ = desk.answer_of(&store, &peer(n), &begin(1, first_message()));
     }
     assert_eq!(desk.sessions.len(), SESSIONS_MAX);
-    let gone = desk.answer(&store, &peer(0), &go_on(1, first_message()));
+    let gone = desk.answer_of(&store, &peer(0), &go_on(1, first_message()));
     assert_eq!(gone, DocumentReply::Refused(RefusedReason::UnknownSession));
 }

@@ -1,7 +1,10 @@
 //! The directory's document: what is written is read, and nothing else is read.
 
 use automerge::AutoCommit;
-use jichi_protocol::directory::ADDRESSES_MAX;
+use jichi_protocol::{
+    directory::{ADDRESSES_MAX, Few},
+    signature::PublicKey,
+};
 
 use super::{super::fixture::*, *};
 

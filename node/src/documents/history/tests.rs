@@ -114,7 +114,7 @@ fn limits_hold_before_anything_is_decoded() {
     let small = |n: u32| chunk(&[&[0][..], &n.to_be_bytes()].concat());
     let full = (0..20_000).find(|n| history.add(&small(*n)).is_err()).unwrap();
     assert_eq!(usize::try_from(full).unwrap(), HISTORY_CHANGES_MAX);
-    assert!(!history.fits_a_document());
+    assert!(!history.fits(Bounds::DIRECTORY));
 }
 
 #[test]

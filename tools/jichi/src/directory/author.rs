@@ -57,6 +57,11 @@ pub enum AuthorFault {
     /// A new member needs all its parts.
     #[error("a new member needs --{0}")]
     Lacks(&'static str),
+    /// Two documents that were begun apart, whose edits cannot be joined.
+    #[error(
+        "the two folders hold different documents: one of them was begun anew; edit a copy of it"
+    )]
+    OtherPast,
 }
 
 /// The members of a directory that is being changed.
@@ -125,6 +130,29 @@ impl Author {
             }
             Past::Dropped => DirectoryDocument::build(&directory)?,
         };
+        self.write(&document)
+    }
+
+    /// Takes over what another holder changed in a copy of this folder, and issues the result
+    /// again: now, for 30 days, without signatures. Where both changed the same value automerge
+    /// decides the same everywhere, so somebody looks at the result before it is signed.
+    ///
+    /// # Errors
+    /// [`AuthorFault`]; the folder is as before.
+    pub fn merge(&mut self, now: Time, other: &Self) -> Result<&Edition, AuthorFault> {
+        let (ours, theirs) = (self.edition()?, other.edition()?);
+        if !theirs.history().begins_in(ours.history()) {
+            return Err(AuthorFault::OtherPast);
+        }
+        let mut document = ours.document().clone();
+        document.merge(&mut theirs.document().clone())?;
+        let signed = |edition: &Edition| edition.statement().signed_by().next().is_some();
+        let newest = ours.directory().version().max(theirs.directory().version());
+        let version = if signed(ours) || signed(theirs) { newest.next() } else { newest };
+        let merged = document.directory()?;
+        let members = merged.members().iter().map(|member| (member.who, member.clone()));
+        let members = members.collect();
+        document.update(&issued(version, now, members)?)?;
         self.write(&document)
     }
 

@@ -217,3 +217,36 @@ fn the_demos_way_publishes_one_version_after_the_other() {
         assert_eq!(edition.directory().members().len(), count);
     }
 }
+
+#[test]
+fn edits_of_two_holders_who_were_offline_are_merged_before_they_sign() {
+    let desk = Desk::begun();
+    desk.key("root-a");
+    desk.run("sign --folder @dir --key @root-a").unwrap();
+    let first = desk.version();
+    std::fs::create_dir(desk.path("train")).unwrap();
+    for file in std::fs::read_dir(desk.path("dir")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), desk.path("train").join(file.file_name())).unwrap();
+    }
+    desk.run("set --folder @dir --who 102016 --name-en Renamed").unwrap();
+    desk.run(&desk.adds("102024").replace("@dir", "@train")).unwrap();
+    desk.run("merge --folder @dir --with @train").unwrap();
+    let merged = desk.edition();
+    assert_eq!(merged.directory().version(), first.next());
+    assert_eq!(merged.statement().signed_by().count(), 0, "nobody signed the result yet");
+    let name = |who: &str| {
+        let member = merged.directory().member(who.parse().unwrap()).unwrap();
+        member.name_en.to_string()
+    };
+    assert_eq!((name("102016").as_str(), name("102024").as_str()), ("Renamed", "Town-102024"));
+    // The other way round it says the same.
+    desk.run("merge --folder @train --with @dir").unwrap();
+    let other = Author::open(&desk.path("train")).unwrap();
+    assert_eq!(other.edition().unwrap().directory().members(), merged.directory().members());
+    desk.run("sign --folder @dir --key @root-a").unwrap();
+    // A directory that was begun anew has nothing in common with the copy.
+    desk.run("renew --folder @dir --anew").unwrap();
+    let refused = desk.run("merge --folder @dir --with @train");
+    assert!(matches!(refused, Err(AuthorFault::OtherPast)), "{refused:?}");
+}
