@@ -6,7 +6,7 @@ mod directory;
 mod inbound;
 pub mod lists;
 pub mod post;
-mod recovery;
+pub mod recovery;
 pub mod standing;
 pub mod visit;
 

@@ -44,13 +44,26 @@ impl Side {
     }
 
     /// Notes the messages of an entry.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other command is a message")]
     pub fn note(&mut self, entry: &Entry) {
         let Outcome::Done(effect) = &entry.outcome else { return };
-        if let Command::HandleEnvelope(_, received) = &entry.submission.command
-            && let Ok(envelope) = Envelope::decode(&received.envelope)
-            && envelope.header().sender == self.peer
-        {
-            self.received.insert(place(&envelope), noted(entry.index, envelope));
+        match &entry.submission.command {
+            Command::HandleEnvelope(_, received) => {
+                if let Ok(envelope) = Envelope::decode(&received.envelope)
+                    && envelope.header().sender == self.peer
+                {
+                    self.received.insert(place(&envelope), noted(entry.index, envelope));
+                }
+            }
+            // Sent by entries that a restore lost, and taken back since.
+            Command::TakeBackOwn(_, received) => {
+                if let Ok(envelope) = Envelope::decode(&received.envelope)
+                    && envelope.header().recipient == self.peer
+                {
+                    self.sent.insert(place(&envelope), noted(entry.index, envelope));
+                }
+            }
+            _ => {}
         }
         if let Some(envelope) = &effect.sent
             && envelope.header().recipient == self.peer
@@ -116,14 +129,14 @@ pub struct CrossReport {
 #[must_use]
 pub fn cross(a: (&Side, &Ledger), b: (&Side, &Ledger)) -> CrossReport {
     let mut report = CrossReport { common: 0, under_way: 0, contradictions: Vec::new() };
-    direction(a.0, b.0, &mut report);
-    direction(b.0, a.0, &mut report);
+    direction(a.0, b, &mut report);
+    direction(b.0, a, &mut report);
     sums(a, b, &mut report);
     sums(b, a, &mut report);
     report
 }
 
-fn direction(sender: &Side, receiver: &Side, report: &mut CrossReport) {
+fn direction(sender: &Side, (receiver, ledger): (&Side, &Ledger), report: &mut CrossReport) {
     for (place, received) in &receiver.received {
         match sender.sent.get(place) {
             Some(sent) if sent.hash == received.hash => {
@@ -139,7 +152,11 @@ fn direction(sender: &Side, receiver: &Side, report: &mut CrossReport) {
                 .push(Contradiction::NeverSent { sender: sender.town, received: received.clone() }),
         }
     }
-    let missing = sender.sent.keys().filter(|place| !receiver.received.contains_key(place));
+    // What was sent under a generation that the receiver has fenced and did not list is void.
+    let begun = ledger.channel(&sender.town).map(crate::channel::Channel::peer_generation);
+    let missing = sender.sent.keys().filter(|place| {
+        begun.is_none_or(|begun| place.0 >= begun) && !receiver.received.contains_key(place)
+    });
     report.under_way = report.under_way.saturating_add(missing.count());
 }
 

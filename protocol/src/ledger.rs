@@ -71,6 +71,7 @@ mod word;
 mod library;
 
 // Restore.
+mod fenced;
 mod restore;
 mod admitted;
 mod standing;

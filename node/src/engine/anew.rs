@@ -3,6 +3,7 @@
 
 use jichi_protocol::{
     command::{ByTwo, Command, Restart},
+    date::Time,
     entry::Submission,
     id::{EntryIndex, Generation},
     ledger::{Checked, Decided, Ledger},
@@ -68,9 +69,8 @@ impl Former {
         by: ByTwo,
     ) -> Result<EntryIndex, StartError> {
         let meta = self.restored.ledger.meta();
-        let (old, size) = (meta.generation, meta.next);
-        let restart = Restart { old, new, size, root: self.restored.tree.root(), cosigned };
-        self.write(Command::Restart(restart, by))?;
+        let size = meta.next;
+        self.write(restart(&self.restored, (new, cosigned), by))?;
         Ok(size)
     }
 
@@ -81,24 +81,58 @@ impl Former {
     pub fn write(mut self, command: Command) -> Result<(), StartError> {
         let most = self.journal.frame_bytes_max();
         let mut core = Core::over(&self.restored, self.keys, most, Box::new(SystemSalts));
-        let ledger = &mut self.restored.ledger;
-        let submission = Submission { key: None, command, evidence: None };
-        // Neither decides anything by the day, so the day need not be turned before it.
-        let time = clock::now().max(ledger.meta().last);
-        let checked = Checked::from_own_journal(submission, Vec::new());
-        let draft = match ledger.decide(time, &checked) {
-            Decided::Entry(draft) => draft,
-            Decided::Rejected(refusal) => return Err(StartError::NotWritten(refusal)),
-            Decided::Again(_) | Decided::Heard => return Err(StartError::Empty),
-        };
-        let batch: Batch<()> =
-            core.made(ledger, draft, ()).map_err(|halted| StartError::Io(other(halted)))?;
+        let batch = alone(&mut self.restored, &mut core, clock::now(), command)?;
         let entries: Vec<&[u8]> = batch.entries.iter().map(|made| made.bytes.as_slice()).collect();
         let checkpoint = batch.checkpoint.as_deref().unwrap_or_default();
         self.journal.append(&entries, checkpoint.as_bytes())?;
         self.journal.close()?;
         Ok(())
     }
+}
+
+/// The batch that begins a new generation behind a state, sealed under the new name.
+///
+/// # Errors
+/// [`StartError::NotWritten`] where the ledger does not begin it.
+pub fn restarted(
+    restored: &mut Restored,
+    core: &mut Core,
+    now: Time,
+    named: (Generation, Option<EntryIndex>),
+    by: ByTwo,
+) -> Result<Batch<()>, StartError> {
+    let command = restart(restored, named, by);
+    alone(restored, core, now, command)
+}
+
+fn restart(
+    restored: &Restored,
+    (new, cosigned): (Generation, Option<EntryIndex>),
+    by: ByTwo,
+) -> Command {
+    let meta = restored.ledger.meta();
+    let (old, size) = (meta.generation, meta.next);
+    Command::Restart(Restart { old, new, size, root: restored.tree.root(), cosigned }, by)
+}
+
+/// A batch of one command.
+fn alone(
+    restored: &mut Restored,
+    core: &mut Core,
+    now: Time,
+    command: Command,
+) -> Result<Batch<()>, StartError> {
+    let ledger = &mut restored.ledger;
+    let submission = Submission { key: None, command, evidence: None };
+    // Neither decides anything by the day, so the day need not be turned before it.
+    let time = now.max(ledger.meta().last);
+    let checked = Checked::from_own_journal(submission, Vec::new());
+    let draft = match ledger.decide(time, &checked) {
+        Decided::Entry(draft) => draft,
+        Decided::Rejected(refusal) => return Err(StartError::NotWritten(refusal)),
+        Decided::Again(_) | Decided::Heard => return Err(StartError::Empty),
+    };
+    core.made(ledger, draft, ()).map_err(|halted| StartError::Io(other(halted)))
 }
 
 fn other(halted: super::Halted) -> std::io::Error {

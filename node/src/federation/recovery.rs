@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// What is to be fetched next from a town.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub enum Next {
     /// Our own messages, from this place on.
     Own(Acked),
     /// The town's, from this place on.
@@ -65,7 +65,9 @@ pub(super) async fn run(
     }
 }
 
-fn next_of(ledger: &Ledger) -> Vec<(TownId, Next)> {
+/// What is to be fetched now, from each town of which something is missing.
+#[must_use]
+pub fn next_of(ledger: &Ledger) -> Vec<(TownId, Next)> {
     let of = |(town, recovering): (&TownId, &jichi_protocol::ledger::Recovering)| {
         if let Some(place) = recovering.next_own() {
             return Some((*town, Next::Own(place)));

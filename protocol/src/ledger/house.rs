@@ -27,7 +27,7 @@ impl Ledger {
     ) -> Result<Plan, Refusal> {
         let holder = self.holders.get(&own.account).ok_or(Refusal::UnknownAccount)?;
         may_spend(holder.state)?;
-        if self.outgoing.contains(&shared.transfer) {
+        if self.has_left(&shared.transfer) {
             return Err(Refusal::Exists);
         }
         let points = self.pending_of(&own.account);

@@ -20,9 +20,7 @@ use crate::{
     points::Points,
     posting::Postings,
     refusal::Refusal,
-    transfer::{
-        FenceBody, Incoming, Message, OutgoingStage, RefuseReason, TakeBackBody, WithdrawBody,
-    },
+    transfer::{Incoming, Message, OutgoingStage, RefuseReason, TakeBackBody, WithdrawBody},
 };
 
 /// What restores from backups left to do, or to remember.
@@ -222,6 +220,12 @@ impl Ledger {
             // before it has not come.
             let last = match &before {
                 Some(Recovering { last, stage: Stage::ToAsk | Stage::Asked, .. }) => *last,
+                // The fence has come, but not all that it lists: nothing else was said since.
+                Some(known @ Recovering { stage: Stage::Fenced { taken, .. }, .. })
+                    if known.next_own().is_some() =>
+                {
+                    *taken
+                }
                 Some(Recovering { stage: Stage::Fenced { .. }, .. }) | None => sent,
             };
             let steps = before.map(|before| before.steps).unwrap_or_default();
@@ -259,7 +263,14 @@ impl Ledger {
             let step = match recovering.stage {
                 Stage::ToAsk if self.members.contains(town) => Step::Ask,
                 Stage::ToAsk | Stage::Asked => return None,
-                Stage::Fenced { .. } if recovering.hears() => *recovering.steps.first()?,
+                Stage::Fenced { .. } if recovering.hears() => {
+                    let answered = self.has_come(town);
+                    // What the town said before its fence can end an offer: a withdrawal of one
+                    // whose answer it has forgotten, since that was acknowledged, would be heard
+                    // as one of an offer that never came.
+                    let due = |step: &&Step| answered || !matches!(step, Step::WithdrawAgain(_));
+                    *recovering.steps.iter().find(due)?
+                }
                 Stage::Fenced { .. } => return None,
             };
             Some(FenceStep { town: *town, step })
@@ -268,10 +279,27 @@ impl Ledger {
         step.map(|step| (JobKind::Recovery, Command::StepFence(step, nothing)))
     }
 
+    /// Whether everything that a town said before its fence is here.
+    fn has_come(&self, town: &TownId) -> bool {
+        let (Some(recovering), Some(channel)) = (self.recovering(town), self.channels.get(town))
+        else {
+            return false;
+        };
+        let Stage::Fenced { until, .. } = &recovering.stage else { return false };
+        let heard = channel.heard();
+        heard.generation == until.generation && heard.number >= until.number
+    }
+
+    /// Whether a step is one that is due; an older journal did them in their order.
+    fn is_step_due(&self, step: &FenceStep) -> bool {
+        let first = self.recovering(&step.town).filter(|recovering| recovering.hears());
+        first.is_some_and(|recovering| recovering.steps.first() == Some(&step.step))
+            || matches!(self.recovery_due(), Some((_, Command::StepFence(due, _))) if due == *step)
+    }
+
     pub(super) fn plan_fence_step(&self, step: &FenceStep) -> Result<Plan, Refusal> {
-        match self.recovery_due() {
-            Some((_, Command::StepFence(due, _))) if due == *step => {}
-            Some(_) | None => return Err(Refusal::NotWellFormed),
+        if !self.is_step_due(step) {
+            return Err(Refusal::NotWellFormed);
         }
         let town = step.town;
         let channel = self.channels.get(&town).ok_or(Refusal::NoAgreement)?;
@@ -399,79 +427,6 @@ impl Ledger {
                 Some(town) if !town.hears() => Err(Refusal::Recovering),
                 Some(_) | None => Ok(None),
             },
-        }
-    }
-
-    /// The list of what this town has of another's older generations.
-    pub(super) fn plan_fence(&self, town: TownId, after: &Channel) -> Plan {
-        let generation = after.peer_generation();
-        let fence = FenceBody { generation, lists: after.fences().to_vec() };
-        let message = self.draft(after, town, &Message::Fence(fence));
-        Plan { postings: Postings::NONE, message: Some(message) }
-    }
-
-    pub(super) fn apply_fence(&mut self, envelope: &Envelope, fence: &FenceBody) {
-        let header = envelope.header();
-        let town = header.sender;
-        let Some(recovering) = self.recovering(&town) else { return };
-        if recovering.stage != Stage::Asked || fence.generation != self.meta.generation {
-            return;
-        }
-        let last = recovering.last;
-        let listed = |number: ChannelNumber| {
-            number == ChannelNumber(0)
-                || fence
-                    .lists
-                    .iter()
-                    .any(|list| list.generation == last.generation && list.holds(number))
-        };
-        let mut steps = recovering.steps.clone();
-        let carried = steps.clone();
-        let mut held: Vec<TransferId> = Vec::new();
-        for (transfer, incoming) in self.incoming.iter().filter(|(_, known)| known.town == town) {
-            let again = Step::AnswerAgain(*transfer);
-            if carried.contains(&again) {
-                continue;
-            }
-            if listed(incoming.number) {
-                held.push(*transfer);
-            } else {
-                steps.push(again);
-            }
-        }
-        let mut offers: Vec<TransferId> = Vec::new();
-        for (transfer, outgoing) in self.outgoing.iter().filter(|(_, known)| known.town == town) {
-            let OutgoingStage::Waiting { withdraw, .. } = &outgoing.stage else { continue };
-            let back = Step::TakeOfferBack(*transfer);
-            if carried.contains(&back) {
-                continue;
-            }
-            if !listed(outgoing.number) {
-                steps.push(back);
-                continue;
-            }
-            offers.push(*transfer);
-            let again = Step::WithdrawAgain(*transfer);
-            if withdraw.is_some() && !carried.contains(&again) {
-                steps.push(again);
-            }
-        }
-        // Their numbers are of a generation that has ended.
-        for transfer in held {
-            if let Some(incoming) = self.incoming.get_mut(&transfer) {
-                incoming.number = ChannelNumber(0);
-            }
-        }
-        for transfer in offers {
-            if let Some(outgoing) = self.outgoing.get_mut(&transfer) {
-                outgoing.number = ChannelNumber(0);
-            }
-        }
-        let until = Acked { generation: header.generation, number: header.number };
-        let lists = fence.lists.clone();
-        if let Some(recovering) = self.recovering_mut(&town) {
-            recovering.steps = steps;
-            recovering.stage = Stage::Fenced { lists, taken: last, until };
         }
     }
 

@@ -145,7 +145,7 @@ impl Ledger {
         body: &RequestBody,
         channel: &Channel,
     ) -> Plan {
-        if self.asked.contains(&body.request) {
+        if self.asked.contains(&body.request) || self.has_left(&body.request) {
             return Plan::FACT;
         }
         let reason = if !self.decidable(&body.request) || body.points.is_zero() {
@@ -168,7 +168,7 @@ impl Ledger {
             key.time() <= now.later_by_ms(WINDOW_BACK_MS)
                 && now <= key.time().later_by_ms(WINDOW_BACK_MS)
         };
-        key.is_some_and(near) && !self.outgoing.contains(request)
+        key.is_some_and(near) && !self.has_left(request)
     }
 
     fn held_as(&self, sender: &TownId, body: &RequestBody) -> Option<crate::id::AccountId> {
@@ -181,6 +181,7 @@ impl Ledger {
             return;
         }
         let asked = match (&effect.sent, self.held_as(&town, body)) {
+            (None, Some(_)) if self.has_left(&body.request) => Asked::Answered(town),
             (None, Some(account)) => {
                 self.unanswered.insert(body.request);
                 Asked::Waiting { town, account, body: body.clone() }
@@ -188,6 +189,14 @@ impl Ledger {
             (Some(_), _) | (None, None) => Asked::Answered(town),
         };
         self.asked.insert(body.request, asked);
+    }
+
+    /// A request that was offered on by an entry that a restore lost is not offered on again.
+    pub(super) fn close_request(&mut self, town: TownId, request: &TransferId) {
+        if self.asked.contains(request) {
+            self.asked.insert(*request, Asked::Answered(town));
+            self.unanswered.remove(request);
+        }
     }
 
     pub(super) fn plan_pay_request(
@@ -359,10 +368,7 @@ impl Ledger {
     /// Whether an answer is the cancel of a request that was not offered on.
     pub(super) fn cancels_request(&self, body: &AnswerBody) -> bool {
         let cancelled = Answer::Refuse { reason: RefuseReason::Cancelled };
-        let recovery = self.meta.recovery.as_ref();
-        let lost = recovery.is_some_and(|known| known.lost.contains_key(&body.transfer));
-        let offered = lost || self.outgoing.contains(&body.transfer);
-        body.offer.is_none() && body.answer == cancelled && !offered
+        body.offer.is_none() && body.answer == cancelled && !self.has_left(&body.transfer)
     }
 
     pub(super) fn apply_request_cancel(&mut self, town: TownId, request: TransferId) {

@@ -10,7 +10,7 @@ use crate::{
     agreement::exchange::AgreementMessage,
     entry::Effect,
     envelope::{Acked, Envelope},
-    id::{ChannelNumber, EntryIndex, TownId},
+    id::{ChannelNumber, EntryIndex, TownId, TransferId},
     points::Points,
     posting::{Posting, Postings},
     refusal::Refusal,
@@ -21,6 +21,14 @@ use crate::{
 const LOSS: Account = Account::Loss(LossCause::Restore);
 
 impl Ledger {
+    /// Whether a transfer left this town before, even if a restore has lost it since: whoever asks
+    /// for it again, since no answer came, must not have it twice.
+    pub(super) fn has_left(&self, transfer: &TransferId) -> bool {
+        let recovery = self.meta.recovery.as_ref();
+        self.outgoing.contains(transfer)
+            || recovery.is_some_and(|known| known.lost.contains_key(transfer))
+    }
+
     /// A message of our own that the backup does not have: what it did is done again, as far as
     /// the journal can.
     pub(super) fn plan_taken_back(&self, bytes: &[u8]) -> Result<Plan, Refusal> {
@@ -70,6 +78,7 @@ impl Ledger {
                 let stage = LostStage::Waiting;
                 let lost = Lost { town, points, offer: envelope.hash(), stage };
                 self.recovery_mut().lost.insert(offer.transfer, lost);
+                self.close_request(town, &offer.transfer);
             }
             Some(Message::Answer(answer)) => self.take_answer_back(index, town, answer),
             Some(Message::Withdraw(body)) => {

@@ -28,7 +28,7 @@ impl Ledger {
     ) -> Result<Plan, Refusal> {
         let today = self.meta.day;
         let holder = self.holders.get(&private.account).ok_or(Refusal::UnknownAccount)?;
-        if self.outgoing.contains(&shared.transfer) {
+        if self.has_left(&shared.transfer) {
             return Err(Refusal::Exists);
         }
         let agreement = self.agreement_for(&shared.town, Movement::Exchange)?;

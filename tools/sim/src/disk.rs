@@ -9,8 +9,8 @@ use jichi_node::journal::{
 use crate::{chance::Chance, mark::Marks};
 
 const SECTOR: usize = 512;
-/// Far more than any course writes.
-const SEGMENT: u64 = 1 << 19;
+/// More than any course writes; it is copied for each one.
+const SEGMENT: u64 = 1 << 18;
 
 /// One log's disk.
 #[derive(Debug, Clone)]
@@ -79,8 +79,20 @@ impl Disk {
         Ok(found)
     }
 
-    /// Drops the last frame: what a start does that cuts too much.
-    pub(crate) fn cut_to(&mut self, bytes: u64) {
+    /// Keeps so many frames from the begin: what a backup has, and a start that cuts too much.
+    pub(crate) fn keep(&mut self, frames: usize) -> Result<(), String> {
+        let found = self.open()?;
+        let (mut log, mut good) = (self.begin(), 0);
+        for batch in found.batches.iter().take(frames) {
+            let laid = log.lay(&batch.entries, &batch.checkpoint).ok_or("no room")?;
+            good = laid.offset + laid.bytes.len() as u64;
+            log = laid.behind;
+        }
+        self.cut_to(good);
+        Ok(())
+    }
+
+    fn cut_to(&mut self, bytes: u64) {
         let good = usize::try_from(bytes).expect("an offset in a segment");
         self.durable[good..].fill(0);
     }

@@ -9,6 +9,7 @@
     reason = "a simulator that overflows or misses has failed, and says where"
 )]
 
+mod anew;
 mod chance;
 mod check;
 mod disk;
@@ -17,6 +18,7 @@ mod mark;
 mod out;
 mod plan;
 mod planted;
+mod read;
 mod rule;
 mod run;
 mod scale;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// Every state that some course of a thousand has to reach.
+/// Every state that some course of two thousand has to reach.
 pub(crate) const WANTED: &[&str] = &[
-    "a cancel came before its offer",
     "a cancel came after the answer",
+    "a cancel came before its offer",
     "a crash between journal and send",
+    "a crash in recovery",
     "a crash kept an unsynced write",
     "a crash lost an unsynced write",
     "a crash tore a write",
@@ -14,19 +15,29 @@ pub(crate) const WANTED: &[&str] = &[
     "a lie without proof was turned away",
     "a message a day late",
     "a message came again",
+    "a message of an ended generation",
     "a message over a gap",
     "a partition of over a day",
     "a refusal for a closed account",
     "a refusal that gave grace",
     "a refusal when no grace was left",
+    "a restore in recovery",
     "a start after a day of silence",
+    "a withdrawal was signed again",
     "an acceptance that gave grace",
     "an acknowledgement over a gap",
     "an answer was pruned",
+    "an answer was signed again",
+    "an answer was taken back",
     "an offer over the cap was refused",
+    "an offer was taken back",
+    "an offer was void behind a fence",
+    "an old copy was noticed at its start",
+    "an unheard town was named",
     "no agreement any more",
     "the clock was doubted",
     "the disk was full",
+    "two towns began anew at once",
 ];
 
 /// How often each state was reached.

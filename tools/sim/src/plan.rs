@@ -20,10 +20,17 @@ pub(crate) enum Class {
     Reordering,
     Crashes,
     Closings,
+    Restores,
 }
 
-pub(crate) const CLASSES: [Class; 5] =
-    [Class::Plain, Class::Days, Class::Reordering, Class::Crashes, Class::Closings];
+pub(crate) const CLASSES: [Class; 6] = [
+    Class::Plain,
+    Class::Days,
+    Class::Reordering,
+    Class::Crashes,
+    Class::Closings,
+    Class::Restores,
+];
 
 /// How bad the wires are until faults stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +67,32 @@ pub(crate) enum Act {
     Clock { town: usize, by_ms: i64 },
     /// A node's disk is full.
     Full { town: usize, ms: u64 },
+    /// A town's journal is lost, and a backup without its last frames is restored.
+    Restore { town: usize, frames: usize, down_ms: u64 },
+    /// An older copy of a town's journal is started as if it were the newest.
+    OldCopy { town: usize, frames: usize },
+    /// Two officers name the towns that a restored one does not hear.
+    NameUnheard { town: usize },
     /// A town signs an answer that its log never gave.
     Lie { town: usize, to: usize },
+}
+
+impl Act {
+    /// How long it goes on.
+    pub(crate) const fn lasts_ms(&self) -> u64 {
+        match self {
+            Self::Kill { down_ms, .. } | Self::Restore { down_ms, .. } => *down_ms,
+            Self::Part { ms, .. } | Self::Full { ms, .. } => *ms,
+            Self::Clock { .. } | Self::OldCopy { .. } => HOUR,
+            Self::Offer { .. }
+            | Self::Withdraw { .. }
+            | Self::Close { .. }
+            | Self::Paper { .. }
+            | Self::KillAfter { .. }
+            | Self::NameUnheard { .. }
+            | Self::Lie { .. } => 0,
+        }
+    }
 }
 
 /// A course.
@@ -83,6 +114,8 @@ impl Plan {
             Class::Days => (1 + chance.below(12)) * DAY,
             Class::Closings => (1 + chance.below(6)) * DAY,
             Class::Plain | Class::Reordering | Class::Crashes => MINUTE + chance.below(20 * MINUTE),
+            Class::Restores if chance.percent(20) => (1 + chance.below(3)) * DAY,
+            Class::Restores => 2 * MINUTE + chance.below(2 * HOUR),
         };
         let wire = wire(class, &mut chance);
         let mut plan = Self { seed, class, towns, wire, acts: Vec::new() };
@@ -103,7 +136,8 @@ impl Plan {
     }
 
     fn residents(&mut self, span: u64, chance: &mut Chance) {
-        for id in 0..1 + chance.below(6) {
+        let most = if self.class == Class::Restores { 10 } else { 6 };
+        for id in 0..1 + chance.below(most) {
             let (from, to) = self.pair(chance);
             let [holder, recipient] = [0; 2]
                 .map(|_: usize| usize::try_from(chance.below(RESIDENTS as u64)).expect("small"));
@@ -121,7 +155,7 @@ impl Plan {
         let closing = match self.class {
             Class::Closings => 1 + chance.below(3),
             Class::Days => chance.below(2),
-            Class::Plain | Class::Reordering | Class::Crashes => 0,
+            Class::Plain | Class::Reordering | Class::Crashes | Class::Restores => 0,
         };
         for _ in 0..closing {
             let holder = usize::try_from(chance.below(RESIDENTS as u64)).expect("small");
@@ -132,7 +166,11 @@ impl Plan {
     fn faults(&mut self, span: u64, chance: &mut Chance) {
         let kills = match self.class {
             Class::Crashes => 2 + chance.below(6),
-            Class::Plain | Class::Days | Class::Reordering | Class::Closings => chance.below(3),
+            Class::Plain
+            | Class::Days
+            | Class::Reordering
+            | Class::Closings
+            | Class::Restores => chance.below(3),
         };
         for _ in 0..kills {
             let (at, town) = (chance.below(span), self.town(chance));
@@ -169,6 +207,51 @@ impl Plan {
             let (town, to) = self.pair(chance);
             self.acts.push((chance.below(span), Act::Lie { town, to }));
         }
+        if self.class == Class::Restores {
+            self.restores(span, chance);
+        }
+    }
+
+    fn offered(&self, town: usize, chance: &mut Chance) -> Option<u64> {
+        let own = self.acts.iter().filter_map(|(at, act)| match act {
+            Act::Offer { from, to, .. } if *from == town || *to == town => Some(*at),
+            _ => None,
+        });
+        let own: Vec<u64> = own.collect();
+        let which = chance.draw().checked_rem(own.len() as u64)?;
+        own.get(usize::try_from(which).ok()?).copied()
+    }
+
+    fn restores(&mut self, span: u64, chance: &mut Chance) {
+        let first = self.town(chance);
+        for number in 0..1 + chance.below(3) / 2 + chance.below(4) / 3 {
+            let other = number > 0 && chance.percent(40);
+            let town = if other { self.town(chance) } else { first };
+            let (at, most) = match self.offered(town, chance) {
+                // Behind an offer, before much of it is over.
+                Some(at) if chance.percent(50) => (at + chance.below(MINUTE / 2), 4),
+                Some(_) | None => (chance.below(span), 12),
+            };
+            let frames = usize::try_from(chance.below(most)).expect("small");
+            let down_ms = chance.below(5 * MINUTE);
+            self.acts.push((
+                at,
+                if chance.percent(25) {
+                    Act::OldCopy { town, frames }
+                } else {
+                    Act::Restore { town, frames, down_ms }
+                },
+            ));
+            if chance.percent(40) {
+                let soon = down_ms + chance.below(10 * MINUTE);
+                self.acts.push((at + soon, Act::NameUnheard { town }));
+            }
+            if chance.percent(50) {
+                let left = Left::SomeSectors;
+                let (soon, steps) = (down_ms + chance.below(2 * MINUTE), chance.below(8));
+                self.acts.push((at + soon, Act::KillAfter { town, steps, left }));
+            }
+        }
     }
 }
 
@@ -179,6 +262,7 @@ fn wire(class: Class, chance: &mut Chance) -> Wire {
         Class::Reordering => (50, 60, 70, 2 * MINUTE),
         Class::Crashes => (30, 20, 20, MINUTE),
         Class::Closings => (30, 20, 20, DAY),
+        Class::Restores => (40, 20, 50, 3 * HOUR),
     };
     Wire {
         lost_percent: chance.below(lost + 1),

@@ -28,10 +28,17 @@ pub(crate) enum Defect {
     GraceTwice,
     ClockNotGuarded,
     JournalBeforeVault,
+    AckOfOtherGeneration,
+    NoFence,
+    StartWithoutAsking,
+    GenerationTwice,
+    RecoveryForgottenByCrash,
+    TheirsNotFetched,
+    TakeBackWithoutLoss,
 }
 
 impl Defect {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::AnswerBeforeSync,
         Self::SyncForgotten,
         Self::RefusalReleasedEarly,
@@ -56,6 +63,13 @@ impl Defect {
         Self::GraceTwice,
         Self::ClockNotGuarded,
         Self::JournalBeforeVault,
+        Self::AckOfOtherGeneration,
+        Self::NoFence,
+        Self::StartWithoutAsking,
+        Self::GenerationTwice,
+        Self::RecoveryForgottenByCrash,
+        Self::TheirsNotFetched,
+        Self::TakeBackWithoutLoss,
     ];
 
     pub(crate) const fn says(self) -> &'static str {
@@ -84,6 +98,13 @@ impl Defect {
             Self::GraceTwice => "grace twice",
             Self::ClockNotGuarded => "clock not guarded",
             Self::JournalBeforeVault => "journal before vault",
+            Self::AckOfOtherGeneration => "an acknowledgement of another generation counts",
+            Self::NoFence => "no fence",
+            Self::StartWithoutAsking => "a start does not ask peers",
+            Self::GenerationTwice => "a generation is begun twice",
+            Self::RecoveryForgottenByCrash => "recovery forgotten by a crash",
+            Self::TheirsNotFetched => "what peers sent is not fetched",
+            Self::TakeBackWithoutLoss => "take-back without loss",
         }
     }
 
@@ -99,7 +120,9 @@ impl Defect {
             | Self::SettledTwice
             | Self::AckOverGap
             | Self::GraceOmitted
-            | Self::GraceTwice => true,
+            | Self::GraceTwice
+            | Self::NoFence
+            | Self::TakeBackWithoutLoss => true,
             Self::AnswerBeforeSync
             | Self::SyncForgotten
             | Self::RefusalReleasedEarly
@@ -113,7 +136,12 @@ impl Defect {
             | Self::RetriedByWallClock
             | Self::ProofNotAsked
             | Self::ClockNotGuarded
-            | Self::JournalBeforeVault => false,
+            | Self::JournalBeforeVault
+            | Self::AckOfOtherGeneration
+            | Self::StartWithoutAsking
+            | Self::GenerationTwice
+            | Self::RecoveryForgottenByCrash
+            | Self::TheirsNotFetched => false,
         }
     }
 }

@@ -8,9 +8,9 @@ use jichi_protocol::{
     account::{Account, HolderState, LapsedKind, Side},
     channel::{Arrival, Channel},
     codec,
-    command::Command,
+    command::{Command, Step},
     date::Time,
-    entry::{Entry, StoredEntry, Submission},
+    entry::{Entry, Outcome, StoredEntry, Submission},
     envelope::{Acked, Envelope, Purpose, Route, Unsigned},
     id::{ChannelNumber, EntryIndex, TownId},
     ledger::{Checked, Decided, Draft, Ledger, Plan},
@@ -21,6 +21,7 @@ use jichi_protocol::{
     lot::{Grace, Lot, Return},
     points::Points,
     posting::{Posting, Postings},
+    refusal::Refusal,
     transfer::{Answer, AnswerBody, Message, OfferBody, OutgoingStage, RefuseReason, WithdrawBody},
 };
 
@@ -137,6 +138,31 @@ pub(crate) fn note(
     }
 }
 
+/// Notes which rare state an entry is of.
+pub(crate) fn note_made(entry: &Entry, marks: &mut Marks) {
+    if let Outcome::Refused(Refusal::OverTownCap { .. }) = &entry.outcome {
+        marks.reach("an offer over the cap was refused");
+    }
+    match &entry.submission.command {
+        Command::TakeBackOwn(_, received) => {
+            let envelope = Envelope::decode(&received.envelope).ok();
+            match envelope.and_then(|envelope| Message::of(&envelope)) {
+                Some(Message::Offer(_)) => marks.reach("an offer was taken back"),
+                Some(Message::Answer(_)) => marks.reach("an answer was taken back"),
+                _ => {}
+            }
+        }
+        Command::StepFence(step, _) => match step.step {
+            Step::TakeOfferBack(_) => marks.reach("an offer was void behind a fence"),
+            Step::AnswerAgain(_) => marks.reach("an answer was signed again"),
+            Step::WithdrawAgain(_) => marks.reach("a withdrawal was signed again"),
+            Step::Ask => {}
+        },
+        Command::DecideProposal(..) => marks.reach("an unheard town was named"),
+        _ => {}
+    }
+}
+
 fn note_offer(ledger: &Ledger, offer: &OfferBody, sender: TownId, marks: &mut Marks) {
     let (town, user) = (town_of(&ledger.meta().town), town_of(&sender));
     let Some(agreement) = ledger.agreement(&sender) else { return };
@@ -183,6 +209,15 @@ pub(crate) fn wrong(defect: Defect, up: &Up, submission: &Submission, time: Time
     if defect == Defect::AckOverGap {
         return acked_over_gap(up, submission, time);
     }
+    if let Command::TakeBackOwn(_, received) = &submission.command {
+        let offer = Message::of(&Envelope::decode(&received.envelope).ok()?);
+        let bare = defect == Defect::TakeBackWithoutLoss
+            && matches!(offer, Some(Message::Offer(_)))
+            && decided(&up.ledger, submission, time)?.plan.is_ok();
+        let plan = bare.then_some(Plan { postings: Postings::NONE, message: None })?;
+        let index = up.ledger.meta().next;
+        return Some(Draft { index, time, submission: submission.clone(), plan: Ok(plan) });
+    }
     let envelope = envelope_of(submission)?;
     let at = At::of(&up.ledger, &envelope)?;
     let plan = match Message::of(&envelope)? {
@@ -228,6 +263,10 @@ impl<'a> At<'a> {
             Defect::NoTombstone => tombstone.is_some(),
             Defect::TombstoneForgottenByCrash => {
                 tombstone.is_some_and(|stone| stone.decided.0 < up.memory.at_start)
+            }
+            Defect::NoFence => {
+                let ended = self.envelope.header().generation < self.after.peer_generation();
+                ended && known.is_none()
             }
             Defect::AnsweredTwice => self.arrival == Arrival::Duplicate && known.is_some(),
             _ => false,

@@ -18,19 +18,30 @@ use crate::{
 };
 
 /// From so many courses on, every rare state has to be reached.
-const MARKS_FROM: u64 = 1_000;
+const MARKS_FROM: u64 = 2_000;
 /// Lines of a trace that are printed.
 const TRACE_LINES_MAX: usize = 400;
 
-pub(crate) fn base() -> Vec<Town> {
-    (0..TOWNS).map(Town::furnished).collect()
+/// The towns of every course, made once: for two towns, and for three.
+pub(crate) struct Base([Vec<Town>; 2]);
+
+impl Base {
+    pub(crate) fn made() -> Self {
+        let of = |towns| (0..towns).map(|town| Town::furnished(town, towns)).collect();
+        Self([of(TOWNS - 1), of(TOWNS)])
+    }
+
+    pub(crate) fn of(&self, towns: usize) -> &[Town] {
+        let [two, three] = &self.0;
+        if towns == TOWNS { three } else { two }
+    }
 }
 
 /// Runs one course to its end.
 pub(crate) fn outcome(
     plan: Plan,
     defect: Option<Defect>,
-    base: &[Town],
+    base: &Base,
 ) -> Result<Marks, Violation> {
     let run = || {
         let mut world = World::new(plan, defect, base);
@@ -54,7 +65,7 @@ struct Courses {
 fn courses(seed: u64, schedules: u64, threads: u64, defect: Option<Defect>) -> Courses {
     let lowest = AtomicU64::new(u64::MAX);
     let work = |thread: u64| {
-        let base = base();
+        let base = Base::made();
         let mut courses = Courses { failed: None, marks: Marks::default(), run: 0 };
         let mut number = thread;
         while number < schedules && number < lowest.load(Ordering::Relaxed) {
@@ -124,7 +135,7 @@ pub(crate) fn schedules(seed: u64, schedules: u64, threads: u64) -> bool {
 fn tell_failure(seed: u64, violation: &str, defect: Option<Defect>) {
     out::line(&format!("FAILED: {violation}"));
     out::line(&format!("again: jichi-sim --schedules 1 --seed {seed}"));
-    let base = base();
+    let base = Base::made();
     let plan = shrink::shortest(&Plan::drawn(seed), defect, &base);
     out::line(&format!("the shortest course that fails ({:?}, {:?}):", plan.class, plan.wire));
     let mut world = World::new(plan, defect, &base);
@@ -136,11 +147,15 @@ fn tell(world: &mut World) -> bool {
     let ended = catch_unwind(AssertUnwindSafe(|| world.run()))
         .unwrap_or_else(|_| Err("an assertion failed".to_owned()));
     let trace = world.trace.take().unwrap_or_default();
-    for line in trace.iter().take(TRACE_LINES_MAX) {
-        out::line(line);
-    }
-    if trace.len() > TRACE_LINES_MAX {
-        out::line(&format!("... and {} lines more", trace.len() - TRACE_LINES_MAX));
+    let left_out = trace.len().saturating_sub(TRACE_LINES_MAX);
+    for (number, line) in trace.iter().enumerate() {
+        match number {
+            _ if number < TRACE_LINES_MAX / 2 || number >= left_out + TRACE_LINES_MAX / 2 => {
+                out::line(line);
+            }
+            _ if number == TRACE_LINES_MAX / 2 => out::line(&format!("... {left_out} lines ...")),
+            _ => {}
+        }
     }
     match ended {
         Ok(()) => {
@@ -156,7 +171,7 @@ fn tell(world: &mut World) -> bool {
 
 /// Runs one course and prints what happened.
 pub(crate) fn traced(seed: u64) -> bool {
-    let mut world = World::new(Plan::drawn(seed), None, &base());
+    let mut world = World::new(Plan::drawn(seed), None, &Base::made());
     world.trace = Some(Vec::new());
     out::line(&format!("seed {seed}, {:?}, {:?}", world.plan.class, world.plan.wire));
     tell(&mut world)

@@ -113,11 +113,12 @@ pub(crate) fn opening(town: usize) -> Entry {
     }
 }
 
-/// What each town takes in before a course begins.
-pub(crate) fn facts(town: usize) -> Vec<Submission> {
+/// What each of so many towns takes in before a course begins.
+pub(crate) fn facts(town: usize, towns: usize) -> Vec<Submission> {
     let officer = || ByOfficer { officer: OFFICER };
-    let mut facts = vec![fact(Command::TakeDirectory(directory(), Nothing {}))];
-    for peer in (0..TOWNS).filter(|peer| *peer != town) {
+    let first = directory(1, begin(), &vec![Generation(1); towns]);
+    let mut facts = vec![first];
+    for peer in (0..towns).filter(|peer| *peer != town) {
         facts.push(fact(Command::TakeAgreement(
             agreement(town.min(peer), town.max(peer)),
             officer(),
@@ -130,7 +131,7 @@ pub(crate) fn facts(town: usize) -> Vec<Submission> {
             actor: Actor::Officer(OFFICER),
         };
         facts.push(keyed(facts.len(), Command::OpenAccount(Nothing {}, opening)));
-        for user in (0..TOWNS).filter(|user| *user != town) {
+        for user in (0..towns).filter(|user| *user != town) {
             let issue = HandleIssue {
                 account: account(town, holder),
                 town: town_id(user),
@@ -186,14 +187,14 @@ fn programme(number: u16, last: BusinessDate, grace: Grace) -> Programme {
     }
 }
 
-fn member(town: usize) -> Member {
+fn member(town: usize, generation: Generation) -> Member {
     let keys = keys(town);
     Member {
         who: Party::Town(town_id(town)),
         name_ja: "市".parse().expect("a name"),
         name_en: "City".parse().expect("a name"),
         log_key: keys.log.public(),
-        generation: Generation(1),
+        generation,
         channel_key: keys.channel.public(),
         transport: PeerId::new(CODES[town].as_bytes()).expect("an id"),
         addresses: Few::new(vec![]).expect("few"),
@@ -204,10 +205,11 @@ fn member(town: usize) -> Member {
     }
 }
 
-fn directory() -> DirectoryPart {
-    let members = (0..TOWNS).map(member).collect();
-    let (issued, valid_until) = (begin(), begin().later_by_ms(20 * 86_400_000));
-    let version = DirectoryVersion(1);
+/// The taking of a version of the directory in which the towns have these generations.
+pub(crate) fn directory(version: u64, issued: Time, generations: &[Generation]) -> Submission {
+    let members = generations.iter().enumerate().map(|(town, of)| member(town, *of)).collect();
+    let valid_until = issued.later_by_ms(20 * 86_400_000);
+    let version = DirectoryVersion(version);
     let directory = Directory::new(version, issued, valid_until, members).expect("a directory");
     let statement = Statement {
         document: DocumentName::Directory,
@@ -219,7 +221,9 @@ fn directory() -> DirectoryPart {
     };
     let mut statement = SignedStatement::new(statement).expect("a statement");
     statement.add_signature(&root_key()).expect("a signature");
-    DirectoryPart { statement, part: 0, parts: 1, members: directory.members().to_vec() }
+    let members = directory.members().to_vec();
+    let part = DirectoryPart { statement, part: 0, parts: 1, members };
+    fact(Command::TakeDirectory(part, Nothing {}))
 }
 
 fn agreement(low: usize, high: usize) -> SignedAgreement {

@@ -3,14 +3,20 @@
 use crate::{
     plan::{Plan, Wire},
     planted::Defect,
-    run::outcome,
-    town::Town,
+    run::{Base, outcome},
 };
 
+/// Courses that are tried: a failing one can be long.
+const TRIES_MAX: u32 = 150;
+
 /// A shorter course that fails too.
-pub(crate) fn shortest(plan: &Plan, defect: Option<Defect>, base: &[Town]) -> Plan {
+pub(crate) fn shortest(plan: &Plan, defect: Option<Defect>, base: &Base) -> Plan {
     let mut best = plan.clone();
-    let fails = |plan: &Plan| outcome(plan.clone(), defect, base).is_err();
+    let mut tries = TRIES_MAX;
+    let mut fails = |plan: &Plan| {
+        tries = tries.saturating_sub(1);
+        tries > 0 && outcome(plan.clone(), defect, base).is_err()
+    };
     let good = Plan { wire: Wire::GOOD, ..best.clone() };
     if fails(&good) {
         best = good;

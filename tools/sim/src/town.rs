@@ -12,12 +12,11 @@ use jichi_node::{
     engine::{
         Work,
         core::{Batch, Core, Made, Salts},
-        restore::{Restored, Restoring},
     },
-    federation::post::Post,
+    federation::{post::Post, recovery::Next},
     journal::{
         frame::FRAME_BYTES_MAX,
-        memory::{Found, MemoryLog},
+        memory::MemoryLog,
         sector::Log,
     },
 };
@@ -26,7 +25,7 @@ use jichi_protocol::{
     codec,
     date::Time,
     digest::Digest,
-    entry::{Entry, Outcome, Salt, StoredEntry, Submission},
+    entry::{Outcome, Salt, StoredEntry, Submission},
     envelope::Envelope,
     id::{ChannelNumber, EntryIndex, TownId},
     ledger::{Checked, Ledger},
@@ -43,6 +42,7 @@ use crate::{
     disk::Disk,
     mark::Marks,
     planted::Defect,
+    read::{Begun, Durable, Read},
     rule,
     setup::{self, OFFICER, TOWNS},
 };
@@ -62,7 +62,7 @@ pub(crate) enum Asker {
 }
 
 #[derive(Debug)]
-struct Counted(u64);
+pub(crate) struct Counted(pub(crate) u64);
 
 impl Salts for Counted {
     fn next(&mut self) -> Option<Salt> {
@@ -91,6 +91,23 @@ pub(crate) struct Town {
     pub(crate) life: u64,
     pub(crate) kill_after: Option<(u64, crate::disk::Left)>,
     pub(crate) confirm_planned: bool,
+    /// Frames with which every course begins.
+    pub(crate) frames: usize,
+    /// The journal is a copy that is older than the newest one, and nobody has said so.
+    pub(crate) lost: Option<Lost>,
+    /// The life in which it began anew.
+    pub(crate) anew_in: Option<u64>,
+    /// What every course begins with.
+    pub(crate) begun: Option<Arc<Begun>>,
+}
+
+/// What the newest journal had and the one in place has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// An old copy was started as if it were the newest.
+    Unnoticed,
+    /// It waits for a new generation.
+    Restoring,
 }
 
 /// What a running node has in memory.
@@ -120,11 +137,16 @@ pub(crate) struct Up {
     /// By how much a planted defect has retransmissions go wrong with the wall clock.
     pub(crate) timers_wrong_ms: i64,
     pub(crate) polls: Option<Time>,
+    /// It is planned to look what is to be taken back.
+    pub(crate) looks: bool,
+    /// What was to be fetched at the last look, and how long until the next one.
+    pub(crate) looked: Vec<(TownId, Next)>,
+    pub(crate) look_again_ms: u64,
 }
 
 impl Town {
     /// A town whose journal holds what every course begins with.
-    pub(crate) fn furnished(index: usize) -> Self {
+    pub(crate) fn furnished(index: usize, towns: usize) -> Self {
         let mut town = Self {
             index,
             id: setup::town_id(index),
@@ -139,6 +161,10 @@ impl Town {
             life: 0,
             kill_after: None,
             confirm_planned: false,
+            frames: 1,
+            lost: None,
+            anew_in: None,
+            begun: None,
         };
         let stored = setup::opening(index).store();
         let mut tree = Tree::default();
@@ -152,10 +178,12 @@ impl Town {
         town.disk.write(&laid.expect("the opening fits"));
         town.disk.sync();
         town.start(setup::begin(), None).expect("a town starts");
-        for submission in setup::facts(index) {
+        for submission in setup::facts(index, towns) {
             town.now(submission);
+            town.frames += 1;
         }
         town.up = None;
+        town.begun = Some(Arc::new(Begun::over(&mut town)));
         town
     }
 
@@ -181,6 +209,7 @@ impl Town {
             vault: self.vault.clone(),
             shown: BTreeMap::new(),
             up: None,
+            begun: self.begun.clone(),
             ..*self
         }
     }
@@ -191,39 +220,23 @@ impl Town {
 
     /// Starts from what the disk has.
     pub(crate) fn start(&mut self, now: Time, defect: Option<Defect>) -> Result<(), String> {
-        let mut found = self.disk.open()?;
-        if defect == Some(Defect::CutTooMuch) && self.life > 0 && found.batches.len() > 1 {
-            let (mut log, mut good) = (self.disk.begin(), 0);
-            found.batches.pop();
-            for batch in &found.batches {
-                let laid = log.lay(&batch.entries, &batch.checkpoint).ok_or("no room")?;
-                good = laid.offset + laid.bytes.len() as u64;
-                log = laid.behind;
-            }
-            self.disk.cut_to(good);
-            found = self.disk.open()?;
-        }
-        let vault = self.vault.open()?;
-        let vaulted = vault.batches.iter().flat_map(|batch| &batch.entries);
-        let vaulted: BTreeSet<Digest> = vaulted.map(|bytes| Digest::of(&[bytes])).collect();
-        let durable = entries(&found, &vaulted)?;
-        if (durable.len() as u64) < self.told {
-            let (has, told) = (durable.len(), self.told);
-            return Err(format!("the journal ends before entry {has}, and {told} were told of"));
-        }
-        let restored = restored(&found, &durable, defect)?;
+        let read = match &self.begun {
+            // What every course begins with was read once for all of them.
+            Some(begun) if self.life == 0 => begun.read.copy(),
+            Some(_) | None => self.read(defect)?,
+        };
+        let Read { log, vault_log, vaulted, durable, leaves, restored } = read;
         let reading = Reading { wall: self.wall(now), monotonic: Monotonic(Duration::ZERO) };
         let clock = ClockGuard::start(reading, Some(restored.ledger.meta().last));
         let salts = Counted(durable.len() as u64 + (self.life << 32));
         let core = Core::over(&restored, setup::keys(self.index), FRAME_BYTES_MAX, Box::new(salts));
-        let leaves = durable.iter().map(|(_, stored)| leaf_hash(&stored.leaf())).collect();
         let mut up = Up {
             checkpoint: restored.checkpoint.note().to_string(),
             ledger: restored.ledger,
             core,
             clock,
-            log: found.log,
-            vault_log: vault.log,
+            log,
+            vault_log,
             vaulted,
             memory: rule::Memory::over(&durable),
             durable,
@@ -238,6 +251,9 @@ impl Town {
             started: now,
             timers_wrong_ms: 0,
             polls: None,
+            looks: false,
+            looked: Vec::new(),
+            look_again_ms: 0,
         };
         if defect != Some(Defect::OutboxForgottenByCrash) || self.life == 0 {
             up.collect();
@@ -245,41 +261,6 @@ impl Town {
         self.up = Some(up);
         Ok(())
     }
-}
-
-type Durable = Vec<(Arc<Entry>, Arc<StoredEntry>)>;
-
-/// The entries of a journal; each one's evidence has to be in the vault.
-fn entries(found: &Found, vaulted: &BTreeSet<Digest>) -> Result<Durable, String> {
-    let mut durable = Vec::new();
-    for bytes in found.batches.iter().flat_map(|batch| &batch.entries) {
-        let stored: StoredEntry = codec::decode(bytes).map_err(|error| error.to_string())?;
-        let entry = stored.open().map_err(|error| error.to_string())?;
-        if entry.submission.evidence.is_some_and(|evidence| !vaulted.contains(&evidence)) {
-            return Err(format!("entry {} names evidence that the vault lacks", entry.index));
-        }
-        durable.push((Arc::new(entry), Arc::new(stored)));
-    }
-    Ok(durable)
-}
-
-/// The state that a journal makes, as the node makes it again at its start.
-fn restored(
-    found: &Found,
-    durable: &[(Arc<Entry>, Arc<StoredEntry>)],
-    defect: Option<Defect>,
-) -> Result<Restored, String> {
-    if defect.is_some_and(Defect::is_a_rule) {
-        // A wrong rule stands in the entries, and replay would have it too.
-        return rule::restored(durable, found);
-    }
-    let mut restoring = Restoring::begin();
-    for batch in &found.batches {
-        let entries = batch.entries.iter().map(Vec::as_slice);
-        let read = restoring.frame(batch.first, entries, &batch.checkpoint);
-        read.map_err(|error| error.to_string())?;
-    }
-    restoring.end().map_err(|error| error.to_string())
 }
 
 pub(crate) fn town_of(id: &TownId) -> usize {

@@ -1,6 +1,7 @@
 //! A course: events in virtual time, out of one seed. No clock, no thread, no order of a hash map.
 
 mod act;
+mod anew;
 mod ask;
 mod store;
 mod wire;
@@ -10,23 +11,30 @@ use std::{
     rc::Rc,
 };
 
+use jichi_node::federation::recovery::Next;
 use jichi_protocol::{
     date::Time,
     digest::Digest,
-    id::{ChannelNumber, TransferId},
+    entry::Submission,
+    id::{ChannelNumber, Generation, TransferId},
 };
 
 use crate::{
     mark::Marks,
     plan::{DAY, MINUTE, Plan, SECOND},
     planted::Defect,
+    run::Base,
     setup,
-    town::Town,
+    town::{Lost, Town},
 };
+pub(crate) use anew::recovers;
 pub(crate) use ask::{Told, Wish};
 
 /// Far more than any course needs; one that does not end has a town that asks for ever.
-const STEPS_MAX: u64 = 400_000;
+const STEPS_MAX: u64 = 50_000;
+
+/// How long an operator takes to restore a town that does not write.
+const RESTORED_AFTER_MS: u64 = 10 * MINUTE;
 
 /// What was found, in words.
 pub(crate) type Violation = String;
@@ -98,6 +106,22 @@ pub(crate) enum Event {
         number: ChannelNumber,
         flight: u64,
     },
+    /// A town takes the newest directory in.
+    Directory {
+        town: usize,
+    },
+    /// A town that began anew looks what is to be fetched.
+    Look {
+        town: usize,
+        life: u64,
+    },
+    /// A page of what a peer has comes.
+    Fetched {
+        town: usize,
+        life: u64,
+        peer: usize,
+        next: Next,
+    },
 }
 
 /// A cut of the wire from one town to another.
@@ -120,26 +144,39 @@ pub(crate) struct World {
     cuts: Vec<Cut>,
     /// From here on nothing breaks any more.
     calm: Time,
+    /// From here on a town that recovers does so for ever, since what it lacks nobody has.
+    tired: Time,
     /// By then all has to be quiet.
     patience: Time,
     pub(crate) wishes: Vec<Wish>,
     flights: u64,
     /// A planted defect lets replies out before what they say is durable.
     early: bool,
-    tries: BTreeMap<(usize, usize, ChannelNumber), u64>,
-    /// The bytes of each number that a town sent.
-    sent: BTreeMap<(usize, usize, ChannelNumber), Digest>,
+    tries: BTreeMap<(usize, usize, Generation, ChannelNumber), u64>,
+    /// The bytes of each number that a town sent, by generation.
+    sent: BTreeMap<(usize, usize, Generation, ChannelNumber), Digest>,
+    /// The generation of each town that the newest directory names.
+    pub(crate) named: Vec<Generation>,
+    version: u64,
+    /// The newest directory, if it is not the first one.
+    directory: Option<Submission>,
+    /// Towns of which each lost what only the other one had.
+    overlaps: BTreeSet<(usize, usize)>,
     pub(crate) transfers: BTreeSet<TransferId>,
     /// What happened, if somebody wants to read it.
     pub(crate) trace: Option<Vec<String>>,
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan, defect: Option<Defect>, base: &[Town]) -> Self {
+    pub(crate) fn new(plan: Plan, defect: Option<Defect>, base: &Base) -> Self {
         let now = setup::begin();
         let end = plan.acts.iter().map(|(at, _)| *at).max().unwrap_or_default();
         let mut world = Self {
-            towns: base.iter().take(plan.towns).map(Town::copy).collect(),
+            towns: base.of(plan.towns).iter().map(Town::copy).collect(),
+            named: vec![Generation(1); plan.towns],
+            version: 1,
+            directory: None,
+            overlaps: BTreeSet::new(),
             plan,
             defect,
             now,
@@ -148,6 +185,7 @@ impl World {
             planned: 0,
             cuts: Vec::new(),
             calm: now.later_by_ms(end + MINUTE),
+            tired: Time(0),
             patience: Time(0),
             wishes: Vec::new(),
             flights: 0,
@@ -157,9 +195,11 @@ impl World {
             transfers: BTreeSet::new(),
             trace: None,
         };
-        // What is late still comes, the longest cut and the longest rest end.
-        let longest = end.saturating_mul(2).saturating_add(world.plan.wire.late_ms_max);
-        world.patience = now.later_by_ms(longest + 3 * DAY);
+        // What is late still comes; directories go round, clocks are confirmed.
+        let broken = world.plan.acts.iter().map(|(at, act)| at + act.lasts_ms()).max();
+        let mended = broken.unwrap_or_default() + world.plan.wire.late_ms_max;
+        world.tired = now.later_by_ms(mended + DAY / 4);
+        world.patience = now.later_by_ms(mended + 3 * DAY);
         for (number, (at, _)) in world.plan.acts.clone().into_iter().enumerate() {
             world.plan_event(at, Event::Act(number));
         }
@@ -193,6 +233,9 @@ impl World {
                 return crate::check::at_the_end(self);
             };
             self.now = at;
+            if self.is_stuck() {
+                return crate::check::at_the_end(self);
+            }
             if self.now > self.patience {
                 return Err("still not quiet, days after faults stopped".to_owned());
             }
@@ -244,11 +287,25 @@ impl World {
                 self.poll(town)?;
                 Ok(Some(town))
             }
+            Event::Look { town, life } if self.lives(town, life) => {
+                self.look(town);
+                Ok(None)
+            }
+            Event::Fetched { town, life, peer, next } if self.lives(town, life) => {
+                self.fetched(town, peer, next)?;
+                Ok(Some(town))
+            }
             Event::Synced { .. }
             | Event::Released { .. }
             | Event::Retry { .. }
             | Event::Vaulted { .. }
+            | Event::Look { .. }
+            | Event::Fetched { .. }
             | Event::Poll { .. } => Ok(None),
+            Event::Directory { town } => {
+                self.take_directory(town)?;
+                Ok(None)
+            }
             Event::Tick { town } => {
                 self.pump(town)?;
                 Ok(None)
@@ -304,11 +361,25 @@ impl World {
         if self.towns[town].up.is_some() || self.now < self.towns[town].up_again {
             return Ok(());
         }
+        if self.towns[town].lost == Some(Lost::Restoring) {
+            self.begin_anew(town)?;
+        }
         self.say(|| format!("town {town} starts"));
         let (now, defect) = (self.now, self.defect);
         self.towns[town].start(now, defect).map_err(|why| format!("town {town}: {why}"))?;
+        if !self.stands(town)? {
+            // Its operator sees that it is an old copy, and restores it.
+            let place = &mut self.towns[town];
+            place.up = None;
+            place.life += 1;
+            place.lost = Some(Lost::Restoring);
+            place.up_again = now.later_by_ms(RESTORED_AFTER_MS);
+            self.plan_event(RESTORED_AFTER_MS, Event::Start { town });
+            return Ok(());
+        }
         self.pump(town)?;
         self.plan_poll(town);
+        self.plan_look(town, 1);
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     ledger::Stage,
     lot::Lot,
     refusal::Refusal,
+    terms::Method,
     transfer::{FenceBody, Message, OfferBody},
 };
 
@@ -140,6 +141,9 @@ fn whole(pair: &Pair) {
     assert_eq!(there + unclaimed, 2_000 + losses(pair));
     a.replays();
     b.replays();
+    let report = pair.cross();
+    assert!(report.contradictions.is_empty(), "{report:?}");
+    assert_eq!(report.under_way, 0, "what was fenced is void");
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -262,6 +266,87 @@ fn while_a_town_recovers_nothing_moves_until_its_peers_are_heard_or_named() {
     assert_eq!(pair.a.book(Account::OwedTo(pair.b.town)), 300);
     assert_eq!(pair.a.spendable(&at_a), 1_005, "the town bears it, not the resident");
     pair.offer(3, 1).unwrap();
+}
+
+#[test]
+fn a_restore_in_the_middle_of_taking_back_takes_the_rest_back() {
+    let mut pair = funded();
+    let kept = pair.a.journal.len();
+    pair.offer(1, 300).unwrap();
+    pair.offer(2, 20).unwrap();
+    carry(&pair.a, &mut pair.b);
+    pair.a = backup(&pair.a, kept);
+    restart(&mut pair.a, 2).unwrap();
+    new_directory(&mut pair, 2);
+    let (kind, ask) = pair.a.ledger.due_jobs().remove(0);
+    let date = pair.a.ledger.day();
+    pair.a.keyed(Some(OperationKey::Job { kind, date }), ask).unwrap();
+    carry(&pair.a, &mut pair.b);
+    carry(&pair.b, &mut pair.a);
+    let taking = pair.a.ledger.recovering(&pair.b.town).unwrap();
+    assert!(taking.next_own().is_some(), "its fence is here, and two offers are to be taken back");
+    restart(&mut pair.a, 3).unwrap();
+    new_directory(&mut pair, 3);
+    settle(&mut pair);
+    whole(&pair);
+    assert_eq!(losses(&pair), 320);
+}
+
+#[test]
+fn an_answer_that_was_forgotten_since_it_was_acknowledged_is_heard_before_a_withdrawal() {
+    let mut pair = funded();
+    pair.offer(1, 100).unwrap();
+    pair.withdraw(1).unwrap();
+    let kept = pair.a.journal.len();
+    let (offer, withdrawal) = (says(&pair.a).remove(0), says(&pair.a).remove(1));
+    pair.b.receive(&offer).unwrap();
+    pair.b.receive(&withdrawal).unwrap();
+    carry(&pair.b, &mut pair.a);
+    pair.offer(2, 1).unwrap();
+    carry(&pair.a, &mut pair.b);
+    assert!(pair.b.ledger.incoming(&TransferId([1; 16])).is_none(), "it was acknowledged");
+    pair.a = backup(&pair.a, kept);
+    restart(&mut pair.a, 2).unwrap();
+    new_directory(&mut pair, 2);
+    settle(&mut pair);
+    whole(&pair);
+    assert_eq!(pair.a.book(Account::OwedTo(pair.b.town)), 101, "it was taken, and is not doubled");
+}
+
+#[test]
+fn an_offer_that_was_taken_back_is_not_offered_again() {
+    let mut pair = recovering();
+    new_directory(&mut pair, 2);
+    settle(&mut pair);
+    // Nobody answered the resident, who asks again.
+    assert_eq!(pair.offer(1, 300), Err(Refusal::Exists));
+    settle(&mut pair);
+    whole(&pair);
+    assert_eq!(losses(&pair), 300);
+}
+
+#[test]
+fn a_request_whose_offer_was_taken_back_is_not_paid_again() {
+    // With the request in the backup, and without.
+    for without in [0, 1] {
+        let mut pair = funded();
+        let intent = pair.b.ask_intent(pair.a.town, pair.to_a, 80);
+        let request = TransferId(*intent.key.bytes());
+        let asked = sent(&pair.b.send_ask(intent).unwrap()).unwrap();
+        pair.a.receive(&asked).unwrap();
+        let kept = pair.a.journal.len() - without;
+        let at_a = pair.at_a;
+        let offer = pair.a.pay_request(request, at_a, Some(Method::Password)).unwrap();
+        pair.b.receive(&offer).unwrap();
+        pair.a = backup(&pair.a, kept);
+        restart(&mut pair.a, 2).unwrap();
+        new_directory(&mut pair, 2);
+        settle(&mut pair);
+        assert!(pair.a.ledger.unanswered().next().is_none());
+        assert_eq!(losses(&pair), 80);
+        assert_eq!(pair.a.book(Account::OwedTo(pair.b.town)), 80);
+        assert_eq!(pair.b.book(Account::OwedBy(pair.a.town)), 80);
+    }
 }
 
 /// What a payment hears while a town recovers.

@@ -3,7 +3,7 @@
 
 use super::*;
 
-fn trace(seed: u64, base: &[Town]) -> Vec<String> {
+fn trace(seed: u64, base: &Base) -> Vec<String> {
     let mut world = World::new(Plan::drawn(seed), None, base);
     world.trace = Some(Vec::new());
     world.run().expect("a course holds");
@@ -13,9 +13,9 @@ fn trace(seed: u64, base: &[Town]) -> Vec<String> {
 #[test]
 fn the_same_seed_is_the_same_course() {
     for seed in 0..20 {
-        let course = trace(seed, &base());
+        let course = trace(seed, &Base::made());
         assert!(course.len() > 5, "{course:?}");
-        assert_eq!(course, trace(seed, &base()));
+        assert_eq!(course, trace(seed, &Base::made()));
     }
 }
 
@@ -30,7 +30,7 @@ fn courses_of_every_class_hold() {
 #[test]
 fn a_planted_defect_is_found_and_the_course_made_short() {
     let (seed, _) = courses(1, 100, 2, Some(Defect::AnsweredTwice)).failed.expect("it is found");
-    let (base, plan) = (base(), Plan::drawn(seed));
+    let (base, plan) = (Base::made(), Plan::drawn(seed));
     let short = shrink::shortest(&plan, Some(Defect::AnsweredTwice), &base);
     assert!(short.acts.len() <= plan.acts.len());
     assert!(outcome(short.clone(), Some(Defect::AnsweredTwice), &base).is_err());

@@ -15,8 +15,9 @@ use jichi_protocol::{
 
 use super::{Cut, Violation, World};
 use crate::{
-    plan::{Act, DAY, MINUTE},
+    plan::{Act, DAY, MINUTE, SECOND},
     setup::{self, OFFICER},
+    town::Lost,
 };
 
 impl World {
@@ -80,6 +81,13 @@ impl World {
                 }
             }
             Act::Full { town, ms } => self.towns[town].full_until = self.now.later_by_ms(ms),
+            Act::Restore { town, frames, down_ms } => {
+                self.lose(town, frames, Lost::Restoring, down_ms)?;
+            }
+            Act::OldCopy { town, frames } => {
+                self.lose(town, frames, Lost::Unnoticed, 20 * SECOND)?;
+            }
+            Act::NameUnheard { town } => self.name_unheard(town),
             Act::Lie { town, to } => {
                 if let Some(event) = self.lie(town, to) {
                     self.plan_event(50, event);

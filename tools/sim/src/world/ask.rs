@@ -1,10 +1,13 @@
 //! What residents wish, and how they ask again until they know.
 
 use jichi_node::engine::{Work, core::Released};
-use jichi_protocol::{entry::Submission, id::EntryIndex, refusal::Refusal};
+use jichi_protocol::{date::Time, entry::Submission, id::EntryIndex, refusal::Refusal};
 
 use super::{Event, Violation, World};
-use crate::{plan::SECOND, planted::Defect, town::Asker};
+use crate::{chance::Chance, plan::{MINUTE, SECOND}, planted::Defect, town::Asker};
+
+/// Answers that do not arrive: the resident asks again.
+const UNHEARD_PERCENT: u64 = 15;
 
 /// A wish of a resident.
 #[derive(Debug, Clone)]
@@ -14,6 +17,10 @@ pub(crate) struct Wish {
     /// The paper that the vault has to keep first.
     pub(crate) paper: Option<Vec<u8>>,
     pub(crate) told: Option<Told>,
+    /// A restore lost what the resident was told of.
+    pub(crate) lost: bool,
+    /// The town takes back what it lost; it is asked again then.
+    later: Time,
 }
 
 /// What a resident was told.
@@ -26,14 +33,18 @@ pub(crate) enum Told {
 impl World {
     pub(super) fn wish(&mut self, town: usize, submission: Submission, paper: Option<Vec<u8>>) {
         let wish = self.wishes.len();
-        self.wishes.push(Wish { town, submission, paper, told: None });
+        self.wishes.push(Wish { town, submission, paper, told: None, lost: false, later: self.now });
         self.plan_event(0, Event::Ask { wish });
     }
 
     pub(super) fn ask(&mut self, wish: usize) -> Result<(), Violation> {
         let now = self.now;
-        let Wish { town, submission, paper, told } = self.wishes[wish].clone();
+        let Wish { town, submission, paper, told, later, .. } = self.wishes[wish].clone();
         if told.is_some() {
+            return Ok(());
+        }
+        if later > now {
+            self.plan_event(later.ms_since(now), Event::Ask { wish });
             return Ok(());
         }
         let full = self.towns[town].full_until > now;
@@ -88,8 +99,16 @@ impl World {
     }
 
     pub(super) fn answered(&mut self, wish: usize, what: Released) {
+        let mut chance = Chance::about(self.plan.seed, &[11, wish as u64, self.planned]);
+        if !self.is_calm() && chance.percent(UNHEARD_PERCENT) {
+            return;
+        }
         let told = match what {
             Released::Entry(index) => Told::Entry(index),
+            Released::Rejected(Refusal::Recovering) if self.now < self.tired => {
+                self.wishes[wish].later = self.now.later_by_ms(10 * MINUTE);
+                return;
+            }
             Released::Rejected(refusal) => Told::Rejected(refusal),
             Released::Heard => return,
         };

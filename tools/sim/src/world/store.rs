@@ -2,15 +2,19 @@
 
 use jichi_node::engine::core::{Batch, Released};
 use jichi_protocol::{
-    channel::delivery::DeliveryFault, date::Time, entry::Outcome, refusal::Refusal,
+    channel::delivery::DeliveryFault,
+    date::Time,
+    entry::{Entry, Outcome},
+    transfer::Message,
 };
 
-use super::{Event, Violation, World};
+use super::{Event, Violation, World, recovers};
 use crate::{
     chance::Chance,
     disk::Left,
     plan::{DAY, MINUTE},
     planted::Defect,
+    rule,
     town::{Asker, town_of},
 };
 
@@ -197,29 +201,14 @@ impl World {
         }
         self.pump(town)?;
         self.plan_poll(town);
+        self.plan_look(town, 1);
         Ok(town)
     }
 
     fn trace_batch(&mut self, town: usize, batch: &Batch<Asker>) {
         for made in &batch.entries {
-            let entry = &made.entry;
-            let kind = format!("{:?}", entry.submission.command);
-            let kind = kind.split('(').next().unwrap_or_default().to_owned();
-            let said = match &entry.outcome {
-                Outcome::Done(effect) => match &effect.sent {
-                    Some(sent) => {
-                        let number = sent.header().number;
-                        format!("sends {number} to town {}", town_of(&sent.header().recipient))
-                    }
-                    None => "done".to_owned(),
-                },
-                Outcome::Refused(refusal) => format!("refused: {}", refusal.code()),
-            };
-            if let Outcome::Refused(Refusal::OverTownCap { .. }) = &entry.outcome {
-                self.marks.reach("an offer over the cap was refused");
-            }
-            let index = entry.index;
-            self.say(|| format!("town {town} entry {index} {kind}: {said}"));
+            rule::note_made(&made.entry, &mut self.marks);
+            self.say(|| format!("town {town} {}", told(&made.entry)));
         }
     }
 
@@ -278,6 +267,9 @@ impl World {
     /// Kills a node.
     pub(super) fn kill(&mut self, town: usize, left: Left, down_ms: u64) {
         let Some(up) = self.towns[town].up.take() else { return };
+        if recovers(&up) {
+            self.marks.reach("a crash in recovery");
+        }
         self.say(|| format!("town {town} is killed; of what was not synced: {left:?}"));
         if up.waiting.is_some() {
             self.marks.reach("a crash while a second batch waited");
@@ -308,4 +300,23 @@ impl World {
         let down = self.towns[to].up.is_none().then_some(self.towns[to].up_again);
         cut.map(|cut| cut.until).chain(down).max().filter(|until| *until > self.now)
     }
+}
+
+/// What an entry did, for somebody who reads the course.
+fn told(entry: &Entry) -> String {
+    let kind = format!("{:?}", entry.submission.command);
+    let kind = kind.split('(').next().unwrap_or_default();
+    let said = match &entry.outcome {
+        Outcome::Done(effect) => match &effect.sent {
+            Some(sent) => {
+                let (number, to) = (sent.header().number, town_of(&sent.header().recipient));
+                let message = format!("{:?}", Message::of(sent));
+                let message = message.trim_start_matches("Some(").split('(').next();
+                format!("sends {number} to town {to}: {}", message.unwrap_or_default())
+            }
+            None => "done".to_owned(),
+        },
+        Outcome::Refused(refusal) => format!("refused: {}", refusal.code()),
+    };
+    format!("entry {} {kind}: {said}", entry.index)
 }

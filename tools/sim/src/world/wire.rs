@@ -12,8 +12,8 @@ use jichi_protocol::{
     command::{Command, Nothing, Received},
     directory::Party,
     entry::Submission,
-    envelope::{Envelope, Purpose},
-    id::ChannelNumber,
+    envelope::{Acked, Envelope, Purpose},
+    id::{ChannelNumber, Generation},
     key::OperationKey,
     transfer::{Answer, AnswerBody, Message, OutgoingStage},
 };
@@ -89,7 +89,8 @@ impl World {
         envelope: Envelope,
         bytes: Vec<u8>,
     ) -> (Envelope, Vec<u8>) {
-        let again = self.tries.contains_key(&(town, peer, envelope.header().number));
+        let (generation, number) = (envelope.header().generation, envelope.header().number);
+        let again = self.tries.contains_key(&(town, peer, generation, number));
         if self.defect != Some(Defect::RetransmittedAnew) || !again {
             return (envelope, bytes);
         }
@@ -117,7 +118,8 @@ impl World {
         bytes: Vec<u8>,
     ) -> Result<(), Violation> {
         let hash = envelope.hash();
-        if *self.sent.entry((town, peer, number)).or_insert(hash) != hash {
+        let generation = envelope.header().generation;
+        if *self.sent.entry((town, peer, generation, number)).or_insert(hash) != hash {
             return Err(format!("town {town} sends number {number} again with other bytes"));
         }
         self.flights += 1;
@@ -126,11 +128,7 @@ impl World {
             if let Some(up) = &mut self.towns[town].up
                 && let Some(post) = up.posts.get_mut(&peer)
             {
-                let heard = jichi_protocol::envelope::Acked {
-                    generation: jichi_protocol::id::Generation(1),
-                    number,
-                };
-                post.heard(number, heard);
+                post.heard(number, Acked { generation, number });
             }
         } else {
             if let Some(up) = &mut self.towns[town].up {
@@ -140,7 +138,7 @@ impl World {
         }
         self.say(|| format!("town {town} sends {number} to town {peer}"));
         let bytes: Rc<[u8]> = bytes.into();
-        self.carry((town, peer), number, || Event::Arrives {
+        self.carry((town, peer), (generation, number), || Event::Arrives {
             from: town,
             to: peer,
             number,
@@ -172,12 +170,13 @@ impl World {
     fn carry(
         &mut self,
         (from, to): (usize, usize),
-        number: ChannelNumber,
+        (generation, number): (Generation, ChannelNumber),
         event: impl Fn() -> Event,
     ) {
-        let tries = self.tries.entry((from, to, number)).or_default();
+        let tries = self.tries.entry((from, to, generation, number)).or_default();
         *tries += 1;
-        let thing = [2, from as u64, to as u64, number.0, *tries];
+        let place = number.0 + (u64::from(generation.0) << 40);
+        let thing = [2, from as u64, to as u64, place, *tries];
         let mut chance = Chance::about(self.plan.seed, &thing);
         let wire = if self.is_calm() { crate::plan::Wire::GOOD } else { self.plan.wire };
         if chance.percent(wire.lost_percent) || self.unreachable(from, to).is_some() {
@@ -208,24 +207,26 @@ impl World {
             self.reply(to, from, (number, flight), Some(DeliveryFault::TryLater));
             return Ok(());
         }
-        let read = Arriving::parse(Party::Town(setup::town_id(from)), bytes).and_then(|arriving| {
-            let key = log_key_of(&up.ledger, arriving.sender());
-            let proved = arriving.proved(&key.ok_or(DeliveryFault::NotInDirectory)?)?;
-            Ok(proved.0)
-        });
-        let submission = match read {
-            Ok(submission) => submission,
-            Err(DeliveryFault::NoProof) if defect == Some(Defect::ProofNotAsked) => {
-                unproved(bytes).ok_or("a delivery that cannot be read")?
-            }
-            Err(fault) => {
+        let read = self.read((from, to), bytes);
+        let submission = match (read, defect) {
+            (Ok(submission), _) => submission,
+            (
+                Err(DeliveryFault::NoProof),
+                Some(Defect::ProofNotAsked | Defect::NoFence),
+            ) => unproved(bytes).ok_or("a delivery that cannot be read")?,
+            (Err(fault), _) => {
                 if fault == DeliveryFault::NoProof {
-                    self.marks.reach("a lie without proof was turned away");
+                    let ended = is_of_ended(bytes, self.named[from]);
+                    self.marks.reach(match ended {
+                        true => "a message of an ended generation",
+                        false => "a lie without proof was turned away",
+                    });
                 }
                 self.reply(to, from, (number, flight), Some(fault));
                 return Ok(());
             }
         };
+        let Some(up) = &mut self.towns[to].up else { return Ok(()) };
         let Some(checked) = up.checked(submission) else {
             let fault = Some(DeliveryFault::NotInDirectory);
             self.reply(to, from, (number, flight), fault);
@@ -233,6 +234,19 @@ impl World {
         };
         up.queue.push_back(Work { checked, answer: Asker::Peer { town: from, number, flight } });
         self.pump(to)
+    }
+
+    /// Reads a delivery, and asks for its proof.
+    pub(super) fn read(
+        &self,
+        (from, to): (usize, usize),
+        bytes: &[u8],
+    ) -> Result<Submission, DeliveryFault> {
+        let up = self.towns[to].up.as_ref().ok_or(DeliveryFault::TryLater)?;
+        let arriving = Arriving::parse(Party::Town(setup::town_id(from)), bytes)?;
+        let key = log_key_of(&up.ledger, arriving.sender());
+        let proved = arriving.proved(&key.ok_or(DeliveryFault::NotInDirectory)?)?;
+        Ok(proved.0)
     }
 
     /// Replies what was heard, once that is durable.
@@ -274,7 +288,7 @@ impl World {
             let bytes: Rc<[u8]> = bytes.into();
             // A number of its own, so that the fate of a reply is not that of a message.
             let fate = ChannelNumber(number.0 + (1 << 32));
-            self.carry((town, peer), fate, || Event::Replied {
+            self.carry((town, peer), (Generation(1), fate), || Event::Replied {
                 from: town,
                 to: peer,
                 number,
@@ -296,8 +310,13 @@ impl World {
             return Ok(());
         }
         let reply = DeliveryReply::decode(bytes).map_err(|error| error.to_string())?;
+        let (defect, own) = (self.defect, up.ledger.generation());
         if let Some(post) = up.posts.get_mut(&from) {
             match reply.heard {
+                // A number of a generation that has ended is taken for one of now.
+                Some(heard) if defect == Some(Defect::AckOfOtherGeneration) => {
+                    post.heard(number, Acked { generation: own, ..heard });
+                }
                 Some(heard) => post.heard(number, heard),
                 None => post.failed(number),
             }
@@ -342,6 +361,13 @@ impl World {
         let number = envelope.header().number;
         Some(Event::Arrives { from: town, to, number, flight: 0, bytes: bytes.into() })
     }
+}
+
+/// Whether a delivery is of a generation before the one that its town has now.
+fn is_of_ended(bytes: &[u8], now: Generation) -> bool {
+    let delivery = jichi_protocol::channel::delivery::Delivery::decode(bytes).ok();
+    let envelope = delivery.and_then(|delivery| Envelope::decode(&delivery.envelope).ok());
+    envelope.is_some_and(|envelope| envelope.header().generation < now)
 }
 
 /// The submission of a delivery whose proof was not looked at.
