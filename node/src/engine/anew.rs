@@ -68,9 +68,9 @@ impl Former {
         cosigned: Option<EntryIndex>,
         by: ByTwo,
     ) -> Result<EntryIndex, StartError> {
-        let meta = self.restored.ledger.meta();
-        let size = meta.next;
-        self.write(restart(&self.restored, (new, cosigned), by))?;
+        let size = self.restored.ledger.meta().next;
+        let command = restart(&self.restored, (new, cosigned), by);
+        self.write(command)?;
         Ok(size)
     }
 

@@ -142,7 +142,8 @@ impl Side {
             matches!(Message::of(took), Some(Message::Offer(_))) && moves(&entry)
         });
         let credited = self.credited + u8::from(offer);
-        self.ahead = Some(Ahead { ledger, sent: message(&entry), took: took.map(Rc::new), credited });
+        self.ahead =
+            Some(Ahead { ledger, sent: message(&entry), took: took.map(Rc::new), credited });
         Ok(true)
     }
 

@@ -166,11 +166,9 @@ impl Plan {
     fn faults(&mut self, span: u64, chance: &mut Chance) {
         let kills = match self.class {
             Class::Crashes => 2 + chance.below(6),
-            Class::Plain
-            | Class::Days
-            | Class::Reordering
-            | Class::Closings
-            | Class::Restores => chance.below(3),
+            Class::Plain | Class::Days | Class::Reordering | Class::Closings | Class::Restores => {
+                chance.below(3)
+            }
         };
         for _ in 0..kills {
             let (at, town) = (chance.below(span), self.town(chance));

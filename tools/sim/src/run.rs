@@ -38,11 +38,7 @@ impl Base {
 }
 
 /// Runs one course to its end.
-pub(crate) fn outcome(
-    plan: Plan,
-    defect: Option<Defect>,
-    base: &Base,
-) -> Result<Marks, Violation> {
+pub(crate) fn outcome(plan: Plan, defect: Option<Defect>, base: &Base) -> Result<Marks, Violation> {
     let run = || {
         let mut world = World::new(plan, defect, base);
         world.run().map(|()| world.marks)

@@ -14,11 +14,7 @@ use jichi_node::{
         core::{Batch, Core, Made, Salts},
     },
     federation::{post::Post, recovery::Next},
-    journal::{
-        frame::FRAME_BYTES_MAX,
-        memory::MemoryLog,
-        sector::Log,
-    },
+    journal::{frame::FRAME_BYTES_MAX, memory::MemoryLog, sector::Log},
 };
 use jichi_protocol::{
     channel::delivery::Delivery,

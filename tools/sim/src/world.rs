@@ -263,6 +263,7 @@ impl World {
     }
 
     /// Handles an event; the town that made a step comes back.
+    #[expect(clippy::too_many_lines, reason = "one match over all events")]
     fn handle(&mut self, event: Event) -> Result<Option<usize>, Violation> {
         match event {
             Event::Act(number) => {

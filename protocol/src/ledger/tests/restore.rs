@@ -296,7 +296,7 @@ fn a_restore_in_the_middle_of_taking_back_takes_the_rest_back() {
 fn an_answer_that_was_forgotten_since_it_was_acknowledged_is_heard_before_a_withdrawal() {
     let mut pair = funded();
     pair.offer(1, 100).unwrap();
-    pair.withdraw(1).unwrap();
+    pair.a.withdraw(1).unwrap();
     let kept = pair.a.journal.len();
     let (offer, withdrawal) = (says(&pair.a).remove(0), says(&pair.a).remove(1));
     pair.b.receive(&offer).unwrap();

@@ -118,4 +118,3 @@ fn credited(
         Err("a holder did not get what the rule says".to_owned())
     }
 }
-

@@ -123,9 +123,7 @@ fn met(up: &Up, peer: TownId) -> BTreeMap<TransferId, Met> {
             Command::HandleEnvelope(_, received) => {
                 (Envelope::decode(&received.envelope).ok(), None)
             }
-            Command::TakeBackOwn(_, received) => {
-                (None, Envelope::decode(&received.envelope).ok())
-            }
+            Command::TakeBackOwn(_, received) => (None, Envelope::decode(&received.envelope).ok()),
             _ => (None, None),
         };
         if let Some(came) = came.filter(|came| came.header().sender == peer)

@@ -21,6 +21,7 @@ use crate::{
 };
 
 impl World {
+    #[expect(clippy::too_many_lines, reason = "one match over all acts")]
     pub(super) fn act(&mut self, act: Act) -> Result<(), Violation> {
         match act {
             Act::Offer { id, from, to, holder, recipient, points } => {

@@ -118,7 +118,8 @@ impl World {
         let unnoticed = self.towns[town].lost == Some(Lost::Unnoticed);
         let mut ahead = false;
         for peer in (0..self.towns.len()).filter(|peer| *peer != town) {
-            let reached = self.unreachable(town, peer).or(self.unreachable(peer, town)).is_none();
+            let reached =
+                self.unreachable(town, peer).or_else(|| self.unreachable(peer, town)).is_none();
             if let (Some(up), Some(other), true) =
                 (&self.towns[town].up, &self.towns[peer].up, reached)
             {
@@ -143,7 +144,8 @@ impl World {
         let me = setup::town_id(town);
         let mut known = self.named[town];
         for peer in (0..self.towns.len()).filter(|peer| *peer != town) {
-            let reached = self.unreachable(town, peer).or(self.unreachable(peer, town)).is_none();
+            let reached =
+                self.unreachable(town, peer).or_else(|| self.unreachable(peer, town)).is_none();
             let Some(other) = self.towns[peer].up.as_ref().filter(|_| reached) else { continue };
             let channel = other.ledger.channel(&me);
             let last = channel.and_then(jichi_protocol::channel::Channel::last_held);
@@ -243,7 +245,7 @@ impl World {
         let mut after = up.look_again_ms;
         for (peer, next) in next {
             let peer = town_of(&peer);
-            let cut = self.unreachable(town, peer).or(self.unreachable(peer, town));
+            let cut = self.unreachable(town, peer).or_else(|| self.unreachable(peer, town));
             if let Some(until) = cut {
                 after = after.max(until.ms_since(self.now).min(10 * MINUTE));
                 continue;
@@ -336,11 +338,7 @@ fn taken(up: &Up, from: usize, at: Acked) -> Vec<(u64, Vec<u8>)> {
 
 /// The deliveries of a journal's messages to a town, from a place on, with what their checkpoints
 /// speak of.
-fn sent(
-    up: &Up,
-    to: usize,
-    at: Acked,
-) -> Vec<(u64, jichi_protocol::digest::Digest, Vec<u8>)> {
+fn sent(up: &Up, to: usize, at: Acked) -> Vec<(u64, jichi_protocol::digest::Digest, Vec<u8>)> {
     let to = setup::town_id(to);
     let all = up.durable.iter().filter_map(|(entry, _)| {
         let Outcome::Done(effect) = &entry.outcome else { return None };

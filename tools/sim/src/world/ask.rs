@@ -4,7 +4,12 @@ use jichi_node::engine::{Work, core::Released};
 use jichi_protocol::{date::Time, entry::Submission, id::EntryIndex, refusal::Refusal};
 
 use super::{Event, Violation, World};
-use crate::{chance::Chance, plan::{MINUTE, SECOND}, planted::Defect, town::Asker};
+use crate::{
+    chance::Chance,
+    plan::{MINUTE, SECOND},
+    planted::Defect,
+    town::Asker,
+};
 
 /// Answers that do not arrive: the resident asks again.
 const UNHEARD_PERCENT: u64 = 15;
@@ -33,7 +38,14 @@ pub(crate) enum Told {
 impl World {
     pub(super) fn wish(&mut self, town: usize, submission: Submission, paper: Option<Vec<u8>>) {
         let wish = self.wishes.len();
-        self.wishes.push(Wish { town, submission, paper, told: None, lost: false, later: self.now });
+        self.wishes.push(Wish {
+            town,
+            submission,
+            paper,
+            told: None,
+            lost: false,
+            later: self.now,
+        });
         self.plan_event(0, Event::Ask { wish });
     }
 

@@ -210,10 +210,9 @@ impl World {
         let read = self.read((from, to), bytes);
         let submission = match (read, defect) {
             (Ok(submission), _) => submission,
-            (
-                Err(DeliveryFault::NoProof),
-                Some(Defect::ProofNotAsked | Defect::NoFence),
-            ) => unproved(bytes).ok_or("a delivery that cannot be read")?,
+            (Err(DeliveryFault::NoProof), Some(Defect::ProofNotAsked | Defect::NoFence)) => {
+                unproved(bytes).ok_or("a delivery that cannot be read")?
+            }
             (Err(fault), _) => {
                 if fault == DeliveryFault::NoProof {
                     let ended = is_of_ended(bytes, self.named[from]);
