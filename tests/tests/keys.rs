@@ -95,11 +95,14 @@ impl Pair {
     }
 
     /// The new key is made, named by the directory, and taken by both nodes.
-    fn prepared(&self) -> anyhow::Result<()> {
+    fn prepared(&mut self) -> anyhow::Result<()> {
         let made = self.rotate(&["--prepare"])?;
         ensure!(made.status.success(), "{made:?}");
         let before = version(self.a())?;
-        self.world.publish_directory(&[&self.world.coordinator])?;
+        // A node reads a directory that is laid into its folder when it starts.
+        self.world.towns[0].stop()?;
+        self.world.publish_directory(&[self.a()])?;
+        self.world.towns[0].start()?;
         for node in [self.a(), self.b()] {
             wait_for("the directory with the new key", || {
                 (version(node).ok()? > before).then_some(())

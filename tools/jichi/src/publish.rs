@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use jichi_node::{
     config::{Settings, TownConfig},
     init::NodeKeys,
@@ -10,6 +10,7 @@ use jichi_node::{
     rotate,
 };
 use jichi_protocol::directory::{Few, Member, Party};
+use serde_json::json;
 
 use crate::{
     directory::author,
@@ -81,4 +82,26 @@ fn member(node: &Node) -> anyhow::Result<Member> {
         witnesses: None,
         revoked: (!revoked.is_empty()).then_some(revoked),
     })
+}
+
+/// Has two towns seal and enter an agreement about points that move between them: `converted`
+/// points only, or `everything`.
+///
+/// # Errors
+/// When a node cannot be reached, or refuses.
+pub fn agree(one: &Node, other: &Node, movable: &str) -> anyhow::Result<()> {
+    let mut nodes = [one, other];
+    nodes.sort_by_key(|node| node.town);
+    let code = |node: &Node| node.town.map(|town| town.to_string()).context("a town");
+    let [low, high] = nodes;
+    // Whatever day a story plays on, the agreement is in force.
+    let terms = json!({"low": code(low)?, "high": code(high)?, "number": 1, "movable": movable,
+        "cap": 1_000_000, "from": "2017-09-25", "until": "2099-03-31"});
+    let seal =
+        |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
+    let signed = json!({"terms": terms, "low": seal(low)?, "high": seal(high)?});
+    for node in nodes {
+        node.officer("approver")?.command("/v1/agreements", &signed)?;
+    }
+    Ok(())
 }

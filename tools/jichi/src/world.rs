@@ -27,6 +27,8 @@ use jichi_protocol::{
 };
 use serde_json::json;
 
+pub use crate::publish::agree;
+
 use crate::client::{Ahead, Client, new_signing_key};
 
 /// The password of every officer of such a federation.
@@ -343,28 +345,6 @@ impl Node {
     pub fn data(&self) -> PathBuf {
         self.dir.join("data")
     }
-}
-
-/// Has two towns seal and enter an agreement about points that move between them: `converted`
-/// points only, or `everything`.
-///
-/// # Errors
-/// When a node cannot be reached, or refuses.
-pub fn agree(one: &Node, other: &Node, movable: &str) -> anyhow::Result<()> {
-    let mut nodes = [one, other];
-    nodes.sort_by_key(|node| node.town);
-    let code = |node: &Node| node.town.map(|town| town.to_string()).context("a town");
-    let [low, high] = nodes;
-    // Whatever day a story plays on, the agreement is in force.
-    let terms = json!({"low": code(low)?, "high": code(high)?, "number": 1, "movable": movable,
-        "cap": 1_000_000, "from": "2017-09-25", "until": "2099-03-31"});
-    let seal =
-        |node: &Node| node.officer("approver")?.post("/v1/agreements/seal", None, &terms)?.ok();
-    let signed = json!({"terms": terms, "low": seal(low)?, "high": seal(high)?});
-    for node in nodes {
-        node.officer("approver")?.command("/v1/agreements", &signed)?;
-    }
-    Ok(())
 }
 
 impl Drop for Node {

@@ -229,6 +229,9 @@ impl State {
 
     /// Every state that can come next, and what leads there.
     fn steps(&self) -> Vec<(&'static str, Self)> {
+        if self.restored.is_some() {
+            return self.steps_anew();
+        }
         let mut steps = Vec::new();
         let mut step = |name: &'static str, change: &dyn Fn(&mut Self) -> Option<()>| {
             let mut next = self.clone();
@@ -255,10 +258,7 @@ impl State {
             for back in 0..=self.sides[town].past.len() {
                 step("restore", &|next: &mut Self| next.restore(town, back));
             }
-            step("directory", &|next: &mut Self| next.directory(town));
         }
-        step("due", &Self::due);
-        step("fetch", &Self::fetch);
         steps
     }
 

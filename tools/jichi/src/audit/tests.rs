@@ -15,9 +15,11 @@ use std::{
 use jichi_node::{
     engine::{
         Answer, Engine,
-        start::{Keys, Running, Stores, begin, start},
+        start::{Keys, Running, StartError, Stores, begin, start},
     },
-    journal::{Journal, Verify, reader::Reader, sector::Log, segment::SegmentBytes},
+    journal::{
+        Journal, Verify, damage::OpenError, reader::Reader, sector::Log, segment::SegmentBytes,
+    },
 };
 use jichi_protocol::{
     account::{Account, HolderClass, Side},
@@ -113,7 +115,17 @@ impl Town {
     }
 
     fn run(&self) -> Running {
-        start(&Stores::of(self.dir.path()), keys(self.name), Verify::All, SEGMENT).unwrap()
+        let run = || start(&Stores::of(self.dir.path()), keys(self.name), Verify::All, SEGMENT);
+        for _ in 0..100 {
+            match run() {
+                // A program that another test starts holds the lock until it has become itself.
+                Err(StartError::Open(OpenError::Locked(_))) => {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                other => return other.unwrap(),
+            }
+        }
+        run().unwrap()
     }
 
     fn place(&self) -> Place {

@@ -44,12 +44,42 @@ impl State {
         side.sync();
         self.restored = Some(town);
         self.forget_past();
-        // All three at once are more states than can be visited.
-        (self.doubles, self.crashes) = (0, 1);
+        // A message on the wire counts only if it comes before a directory does, as if it had come
+        // before the restore; a crash undoes what is then done again.
+        (self.doubles, self.crashes) = (0, 0);
+        self.wire.clear();
+        self.sides[1 - town].sync();
         if town == 0 {
             self.ask_again();
         }
         Some(())
+    }
+
+    /// Every state that can come next behind a restore: any message that is open comes now.
+    pub(super) fn steps_anew(&self) -> Vec<(&'static str, Self)> {
+        let mut steps = Vec::new();
+        let mut step = |name: &'static str, change: &dyn Fn(&mut Self) -> Option<()>| {
+            let mut next = self.clone();
+            if change(&mut next).is_some() {
+                next.sync(0);
+                next.sync(1);
+                steps.push((name, next));
+            }
+        };
+        step("offer", &Self::offer);
+        step("cancel", &Self::cancel);
+        step("due", &Self::due);
+        step("fetch", &Self::fetch);
+        for town in 0..2 {
+            step("directory", &|next: &mut Self| next.directory(town));
+            for number in 0..self.sides[town].sent.len() {
+                step("comes", &|next: &mut Self| {
+                    next.send(town, number)?;
+                    next.arrive(town, number)
+                });
+            }
+        }
+        steps
     }
 
     /// Nothing older is restored any more.
