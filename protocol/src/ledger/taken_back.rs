@@ -8,6 +8,7 @@ use super::{
 use crate::{
     account::{Account, HolderState, LossCause},
     agreement::exchange::AgreementMessage,
+    digest::Digest,
     entry::Effect,
     envelope::{Acked, Envelope},
     id::{ChannelNumber, EntryIndex, TownId, TransferId},
@@ -86,6 +87,13 @@ impl Ledger {
                     && let OutgoingStage::Waiting { withdraw, .. } = &mut outgoing.stage
                 {
                     *withdraw = Some(index);
+                }
+                if !self.has_left(&body.transfer) {
+                    // Its offer is void, and was refused in advance: offered again, it would wait
+                    // for ever.
+                    let (points, offer) = (Points::ZERO, Digest::default());
+                    let lost = Lost { town, points, offer, stage: LostStage::Returned };
+                    self.recovery_mut().lost.insert(body.transfer, lost);
                 }
             }
             Some(

@@ -14,6 +14,7 @@ mod ticket;
 mod payout;
 mod import;
 mod between;
+mod channel;
 mod restore;
 mod orders;
 
@@ -43,6 +44,7 @@ pub(super) const WORDS: &[&[Words]] = &[
     import::IMPORT,
     between::BETWEEN,
     library::LIBRARY,
+    channel::CHANNEL,
     restore::RESTORE,
 ];
 

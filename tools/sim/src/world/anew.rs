@@ -156,6 +156,8 @@ impl World {
         if self.defect == Some(Defect::GenerationTwice) {
             known = Generation(0);
         }
+        // Whoever restores a town sets its clock first.
+        self.set_clock(town, 0);
         let (now, defect) = (self.now, self.defect);
         let begun = self.towns[town].begin_anew(known, now, defect);
         let (generation, size) = begun.map_err(|why| format!("town {town}: {why}"))?;

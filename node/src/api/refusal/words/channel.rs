@@ -1,0 +1,30 @@
+//! The words of agreements and keys between towns.
+
+use super::Words;
+
+pub(super) const CHANNEL: &[Words] = &[
+    (
+        "unknown_agreement_proposal",
+        404,
+        "その内容の協定の申入れは、回答待ちではありません",
+        "no proposal of these terms waits for an answer",
+        "一覧を読み直し、いまの申入れに回答してください",
+        "read the list again and answer what stands in it",
+    ),
+    (
+        "agreement_over",
+        409,
+        "協定の最終日が過ぎています",
+        "the last day of the agreement has passed",
+        "新しい期間で申し入れてください",
+        "propose it with days to come",
+    ),
+    (
+        "key_changing",
+        503,
+        "通信用の鍵を切り替えているところです",
+        "the key for messages between the towns is being changed",
+        "少し待って、もう一度行ってください",
+        "wait a moment and try again",
+    ),
+];
