@@ -1,14 +1,14 @@
 //! The directory as an automerge document: one map of members by their party, plain values only.
 
 use automerge::{
-    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
+    Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
     transaction::{Transactable, Transaction},
 };
 use jichi_protocol::{
     date::Time,
     directory::{
-        Address, Directory, DirectoryVersion, DocumentName, Head, Heads, MEMBERS_MAX, Member,
-        Party, PeerId, Statement,
+        Address, Directory, DirectoryVersion, DocumentName, Heads, MEMBERS_MAX, Member, Party,
+        PeerId, Statement,
     },
     id::{Generation, TownId},
     label::Label,
@@ -18,8 +18,8 @@ use jichi_protocol::{
 use super::{
     history::{History, HistoryFault},
     schema::{
-        Edit, Read, bytes, keys_of, list, map_in, number, object, only_keys, public_key, set,
-        set_list, stands, strict_u64, text, unset,
+        Edit, Read, bytes, change, heads_of, history_of, keys_of, list, map_in, number, object,
+        only_keys, public_key, set, set_list, stands, strict_u64, text, unset,
     },
 };
 
@@ -99,11 +99,7 @@ impl DirectoryDocument {
     /// # Errors
     /// [`DocumentFault::History`]: too large.
     pub fn history(&self) -> Result<History, DocumentFault> {
-        let mut history = History::default();
-        for change in self.doc.get_changes(&[]) {
-            history.add(change.raw_bytes())?;
-        }
-        Ok(history)
+        history_of(&self.doc)
     }
 
     /// Changes the document, where it differs, to say what `directory` says.
@@ -111,7 +107,7 @@ impl DirectoryDocument {
     /// # Errors
     /// [`DocumentFault`]; what was changed before stays, and nobody signs it.
     pub fn update(&mut self, directory: &Directory) -> Result<(), DocumentFault> {
-        self.change(|tx| {
+        change(&mut self.doc, |tx| {
             map_in(tx, &ROOT, MEMBERS)?;
             set(tx, &ROOT, VERSION, directory.version().0)?;
             set(tx, &ROOT, ISSUED, directory.issued().0)?;
@@ -127,23 +123,12 @@ impl DirectoryDocument {
             Ok(())
         })?;
         for batch in directory.members().chunks(MEMBERS_A_CHANGE) {
-            self.change(|tx| {
+            change(&mut self.doc, |tx| {
                 let members = map_in(tx, &ROOT, MEMBERS)?;
                 batch.iter().try_for_each(|member| write_member(tx, &members, member))
             })?;
         }
         Ok(())
-    }
-
-    fn change(
-        &mut self,
-        edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), AutomergeError>,
-    ) -> Result<(), DocumentFault> {
-        // A change without an edit is none: automerge then commits nothing.
-        match self.doc.transact::<_, (), AutomergeError>(edit) {
-            Ok(_) => Ok(()),
-            Err(failure) => Err(failure.error.into()),
-        }
     }
 
     /// Takes over what was changed in another copy. Where both changed the same value automerge
@@ -161,8 +146,7 @@ impl DirectoryDocument {
     /// # Errors
     /// [`DocumentFault::Heads`].
     pub fn heads(&self) -> Result<Heads, DocumentFault> {
-        let heads = self.doc.get_heads().into_iter().map(|ChangeHash(hash)| Head(hash)).collect();
-        Heads::new(heads).map_err(|_| DocumentFault::Heads)
+        heads_of(&self.doc)
     }
 
     /// What it says. Nothing that the schema does not know may stand in it.

@@ -3,15 +3,45 @@
 use std::str::FromStr;
 
 use automerge::{
-    Automerge, AutomergeError, ObjId, ObjType, ReadDoc, ScalarValue, Value,
+    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ReadDoc, ScalarValue, Value,
     transaction::{Transactable, Transaction},
 };
-use jichi_protocol::{directory::Few, signature::PublicKey};
+use jichi_protocol::{
+    directory::{Few, Head, Heads},
+    signature::PublicKey,
+};
 
-use super::directory::DocumentFault;
+use super::{directory::DocumentFault, history::History};
 
 /// Most values of a list in a document; the protocol's own bounds are narrower.
 const LIST_MAX: usize = 16;
+
+/// Edits a document, by one change.
+pub(super) fn change(
+    doc: &mut Automerge,
+    edit: impl FnOnce(&mut Transaction<'_>) -> Edit,
+) -> Result<(), DocumentFault> {
+    // A change without an edit is none: automerge then commits nothing.
+    match doc.transact::<_, (), AutomergeError>(edit) {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(failure.error.into()),
+    }
+}
+
+/// The whole history of a document.
+pub(super) fn history_of(doc: &Automerge) -> Result<History, DocumentFault> {
+    let mut history = History::default();
+    for change in doc.get_changes(&[]) {
+        history.add(change.raw_bytes())?;
+    }
+    Ok(history)
+}
+
+/// Where the history of a document ends.
+pub(super) fn heads_of(doc: &Automerge) -> Result<Heads, DocumentFault> {
+    let heads = doc.get_heads().into_iter().map(|ChangeHash(hash)| Head(hash)).collect();
+    Heads::new(heads).map_err(|_| DocumentFault::Heads)
+}
 
 pub(super) type Edit = Result<(), AutomergeError>;
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use automerge::{
-    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value,
+    Automerge, ObjId, ObjType, ROOT, ReadDoc, Value,
     transaction::{Transactable, Transaction},
 };
 use jichi_protocol::{
-    directory::{Few, Head, Heads},
+    directory::{Few, Heads},
     id::{MerchantId, TownId},
     label::Label,
     public_list::{ListKind, ListName},
@@ -19,8 +19,8 @@ use super::{
         directory::DocumentFault,
         history::History,
         schema::{
-            Edit, Read, flag, keys_of, list, map_in, object, only_keys, optional, set, set_list,
-            text, unset,
+            Edit, Read, change, flag, heads_of, history_of, keys_of, list, map_in, object,
+            only_keys, optional, set, set_list, text, unset,
         },
     },
     ENDPOINTS_MAX, Endpoint, INSTITUTIONS_MAX, InstitutionList, ListText, ListedInstitution,
@@ -57,7 +57,7 @@ impl ListDocument {
     /// [`DocumentFault`].
     pub fn begin(name: ListName) -> Result<Self, DocumentFault> {
         let mut document = Self { doc: Automerge::new() };
-        document.change(|tx| {
+        change(&mut document.doc, |tx| {
             set(tx, &ROOT, DOCUMENT, name.kind.name())?;
             set(tx, &ROOT, TOWN, name.town.as_str())?;
             match name.kind {
@@ -83,7 +83,7 @@ impl ListDocument {
             Listing::Shops(list) => {
                 document.set_names(list.shops.iter().map(|shop| (shop.merchant, &shop.name)))?;
                 for batch in list.shops.chunks(SHOPS_A_CHANGE) {
-                    document.change(|tx| {
+                    change(&mut document.doc, |tx| {
                         batch.iter().try_for_each(|shop| write_details(tx, shop.merchant, shop))
                     })?;
                 }
@@ -105,11 +105,7 @@ impl ListDocument {
     /// # Errors
     /// [`DocumentFault::History`]: too large.
     pub fn history(&self) -> Result<History, DocumentFault> {
-        let mut history = History::default();
-        for change in self.doc.get_changes(&[]) {
-            history.add(change.raw_bytes())?;
-        }
-        Ok(history)
+        history_of(&self.doc)
     }
 
     /// Where its history ends.
@@ -117,8 +113,7 @@ impl ListDocument {
     /// # Errors
     /// [`DocumentFault::Heads`].
     pub fn heads(&self) -> Result<Heads, DocumentFault> {
-        let heads = self.doc.get_heads().into_iter().map(|ChangeHash(hash)| Head(hash)).collect();
-        Heads::new(heads).map_err(|_| DocumentFault::Heads)
+        heads_of(&self.doc)
     }
 
     /// Has exactly these shops in it, under these names. What is told of those that stay, stays.
@@ -132,13 +127,13 @@ impl ListDocument {
         let shops: Vec<_> = shops.take(SHOPS_MAX).collect();
         let numbers: BTreeSet<String> =
             shops.iter().map(|(number, _)| number.0.to_string()).collect();
-        self.change(|tx| {
+        change(&mut self.doc, |tx| {
             let map = map_in(tx, &ROOT, SHOPS)?;
             let gone: Vec<String> = tx.keys(&map).filter(|key| !numbers.contains(key)).collect();
             gone.into_iter().try_for_each(|key| tx.delete(&map, key))
         })?;
         for batch in shops.chunks(SHOPS_A_CHANGE) {
-            self.change(|tx| {
+            change(&mut self.doc, |tx| {
                 let map = map_in(tx, &ROOT, SHOPS)?;
                 batch.iter().try_for_each(|(number, name)| {
                     let shop = map_in(tx, &map, &number.0.to_string())?;
@@ -163,7 +158,7 @@ impl ListDocument {
             return Ok(None);
         };
         let shop = ListedShop { details: details.clone(), ..shop };
-        self.change(|tx| write_details(tx, merchant, &shop))?;
+        change(&mut self.doc, |tx| write_details(tx, merchant, &shop))?;
         Ok(Some(()))
     }
 
@@ -172,7 +167,7 @@ impl ListDocument {
     /// # Errors
     /// [`DocumentFault`].
     pub fn set_institutions(&mut self, list: &InstitutionList) -> Result<(), DocumentFault> {
-        self.change(|tx| {
+        change(&mut self.doc, |tx| {
             let map = map_in(tx, &ROOT, INSTITUTIONS)?;
             let known =
                 |key: &String| list.institutions.iter().any(|body| body.code.as_str() == key);
@@ -187,17 +182,6 @@ impl ListDocument {
             set(tx, &ROOT, LIBRARY, matches!(list.library, OwnLibrary::TakesCards))?;
             set_list(tx, &ROOT, ENDPOINTS, list.endpoints.iter().map(|at| at.as_str().into()))
         })
-    }
-
-    fn change(
-        &mut self,
-        edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), AutomergeError>,
-    ) -> Result<(), DocumentFault> {
-        // A change without an edit is none: automerge then commits nothing.
-        match self.doc.transact::<_, (), AutomergeError>(edit) {
-            Ok(_) => Ok(()),
-            Err(failure) => Err(failure.error.into()),
-        }
     }
 
     /// Takes over what was changed in another copy. Where both changed the same value automerge
