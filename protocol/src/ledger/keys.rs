@@ -59,15 +59,17 @@ pub struct Telling {
 impl Ledger {
     /// The keys that sign, or signed, envelopes of this town, the one in force first.
     pub fn own_keys(&self) -> impl Iterator<Item = PublicKey> {
-        let former = self.meta.keys.iter().flat_map(|keys| keys.former.iter());
-        core::iter::once(self.meta.channel_key).chain(former.map(|former| former.key))
+        core::iter::once(self.meta.channel_key).chain(self.former_keys().map(|former| former.key))
+    }
+
+    fn former_keys(&self) -> impl Iterator<Item = &FormerKey> {
+        self.meta.keys.iter().flat_map(|keys| keys.former.iter())
     }
 
     /// The own keys that nobody else has, as far as is known, the one in force first: what they
     /// signed is still good.
     pub fn own_sound_keys(&self) -> impl Iterator<Item = PublicKey> {
-        let former = self.meta.keys.iter().flat_map(|keys| keys.former.iter());
-        let former = former.filter(|former| !former.stolen).map(|former| former.key);
+        let former = self.former_keys().filter(|former| !former.stolen).map(|former| former.key);
         core::iter::once(self.meta.channel_key).chain(former)
     }
 
