@@ -122,6 +122,14 @@ pub fn transfer(
     points: u32,
 ) -> anyhow::Result<()> {
     let transfer = text(&offer(from, sender, to, points)?.ok()?, "transfer");
+    settled(from, sender, &transfer)
+}
+
+/// Waits until both towns know that a transfer of the person's was taken.
+///
+/// # Errors
+/// When it is not within a minute.
+pub fn settled(from: &Node, sender: &Person, transfer: &str) -> anyhow::Result<()> {
     let client = client(from, sender)?;
     wait_for("a settled transfer", || {
         let state = client.get(&format!("/v1/me/transfers/{transfer}")).ok()?.ok().ok()?;

@@ -14,7 +14,7 @@ use jichi::{
 };
 use jichi_node::config::Settings;
 use jichi_tests::{
-    people::{Person, code, grant, offer, open, points, text, transfer, wait_for},
+    people::{Person, code, grant, offer, open, points, settled, text, transfer, wait_for},
     town::{audit_is_sound, jichi_program},
 };
 use serde_json::{Value, json};
@@ -179,12 +179,7 @@ fn points_move_behind_a_change_of_key_and_what_was_under_way_arrives() -> anyhow
     pair.changed(&[])?;
     pair.world.towns[1].start()?;
     let transfer_id = text(&under_way, "transfer");
-    wait_for("the offer of the old key to settle", || {
-        let client = jichi_tests::people::client(pair.a(), &pair.one).ok()?;
-        let state = client.get(&format!("/v1/me/transfers/{transfer_id}")).ok()?.ok().ok()?;
-        (text(&state, "state") == "settled").then_some(())
-    })
-    .with_context(|| format!("{}\n--\n{}", pair.a().last_messages(), pair.b().last_messages()))?;
+    settled(pair.a(), &pair.one, &transfer_id).with_context(|| pair.b().last_messages())?;
     transfer(pair.a(), &pair.one, (pair.b(), &pair.other), 30)?;
     ensure!(points(pair.b(), &pair.other)? == 160, "the sum");
     pair.audited()
@@ -203,12 +198,7 @@ fn a_stolen_key_is_revoked_and_the_town_goes_on_with_another() -> anyhow::Result
     std::thread::sleep(std::time::Duration::from_secs(3));
     ensure!(points(pair.b(), &pair.other)? == 100, "an offer under a revoked key was taken");
     pair.changed(&["--stolen"])?;
-    wait_for("the offer before the change to settle", || {
-        let client = jichi_tests::people::client(pair.a(), &pair.one).ok()?;
-        let state = client.get(&format!("/v1/me/transfers/{waits}")).ok()?.ok().ok()?;
-        (text(&state, "state") == "settled").then_some(())
-    })
-    .with_context(|| format!("{}\n--\n{}", pair.a().last_messages(), pair.b().last_messages()))?;
+    settled(pair.a(), &pair.one, &waits).with_context(|| pair.b().last_messages())?;
     transfer(pair.a(), &pair.one, (pair.b(), &pair.other), 30)?;
     ensure!(points(pair.b(), &pair.other)? == 150, "the sum");
     pair.audited()
