@@ -15,6 +15,7 @@ pub mod payment;
 pub mod print;
 pub mod refusal;
 pub mod resident;
+pub mod closing;
 pub mod restore;
 pub mod rules;
 pub mod view;

@@ -124,6 +124,7 @@ fn staff() -> Router<Town> {
     let all = all.merge(api::agreement::routes());
 
     // Restore.
+    let all = all.merge(api::closing::routes());
     let all = all.merge(api::restore::routes());
 
     // Library cards.

@@ -4,6 +4,7 @@
 mod company;
 mod agreement;
 mod bulk;
+mod closing;
 mod fact;
 mod keys;
 mod library;
@@ -30,6 +31,7 @@ pub use bulk::{
     BulkClosing, BulkEnd, BulkLine, BulkLines, BulkMode, BulkOpening, BulkSlice, BulkSweep,
     GroupPerson, GroupPrivate, GroupShared, SlipClaim, SlipLine, SlipLines, SlipReissue,
 };
+pub use closing::{Closing, ClosingTold, OfferUnanswered};
 pub use company::CompanySigned;
 pub use fact::{
     AccountOpening, AccountStateChange, CompanyLink, DAY_CLOSE_MAX, DirectoryPart, HandleIssue,
@@ -509,6 +511,14 @@ commands! {
     /// Tells a town of the new key, before anything else is said to it.
     165 AnnounceKey(Announcement, Nothing): Rule,
 
+    // Closing: 166 to 168.
+    /// The town closes: the last entry that decides anything.
+    166 CloseTown(Closing, ByOfficer): Node,
+    /// Tells a town of it, and of the answers that town may not have.
+    167 TellClosing(ClosingTold, Nothing): Rule,
+    /// An offer that a closed town never answered comes back.
+    168 ReturnUnanswered(OfferUnanswered, Nothing): Rule,
+
     // Restore: 170 to 179.
     /// The town begins anew from a backup, with a new generation of log and channels.
     170 Restart(Restart, ByTwo): Node,
@@ -602,6 +612,8 @@ impl Command {
             | Self::SetBank(..)
             // Moving in.
             | Self::OpenImport(..)
+            // Closing.
+            | Self::CloseTown(..)
             // Restore.
             | Self::NameUnheard(..)
         )

@@ -1,11 +1,12 @@
 //! What towns say to each other about the channel itself.
 
+use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use crate::{
     codec,
     envelope::{Envelope, Purpose},
-    id::TownId,
+    id::{TownId, TransferId},
     signature::{Domain, PublicKey, Signature},
 };
 
@@ -16,6 +17,9 @@ pub enum ControlMessage {
     /// names the last message that the old key signed.
     #[n(0)]
     NewKey(#[n(0)] KeyChange),
+    /// The sender has closed and decides nothing more.
+    #[n(1)]
+    Closed(#[n(0)] ClosedPart),
 }
 
 impl ControlMessage {
@@ -27,6 +31,22 @@ impl ControlMessage {
             Purpose::Money | Purpose::Agreement | Purpose::Library => None,
         }
     }
+}
+
+/// What a closed town says to a peer: which answers it has given that the peer may not have. An
+/// offer that is not among them was never answered and never will be. A long list comes in parts,
+/// in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ClosedPart {
+    /// The town that goes on with its residents and shops.
+    #[n(0)]
+    pub successor: Option<TownId>,
+    /// How many answers there are, in all parts.
+    #[n(1)]
+    pub all: u32,
+    /// The transfers of this part.
+    #[n(2)]
+    pub answers: Vec<TransferId>,
 }
 
 /// A change of the key that signs envelopes.
@@ -47,7 +67,7 @@ pub struct KeyChange {
 impl KeyChange {
     /// The bytes that the old key signs, under [`Domain::KeyChange`].
     #[must_use]
-    pub fn statement(town: TownId, old: PublicKey, new: PublicKey) -> alloc::vec::Vec<u8> {
+    pub fn statement(town: TownId, old: PublicKey, new: PublicKey) -> Vec<u8> {
         codec::encode(&(town, old, new))
     }
 

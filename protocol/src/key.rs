@@ -215,6 +215,12 @@ pub enum JobKind {
     /// Tells a town of this town's new channel key.
     #[n(41)]
     AnnounceKey,
+    /// Tells a town that this one has closed.
+    #[n(42)]
+    TellClosing,
+    /// Takes back what a closed town never answered.
+    #[n(43)]
+    ReturnUnanswered,
 }
 
 /// The key of an operation. The same key with the same content gives the first answer again.

@@ -61,6 +61,7 @@ mod import;
 // Between towns.
 mod agreement;
 mod house;
+mod closing;
 mod keys;
 mod roaming;
 mod roaming_refund;
@@ -84,6 +85,7 @@ pub use bulk::{BULK_LINES_MAX, Bulk, BulkState, Granting, Pending, PendingKey, P
 pub use campaign::Campaign;
 pub use charge::{Charge, ChargeState, ChargedDay};
 pub use check::Checked;
+pub use closing::{ANSWERS_IN_A_PART, Closings, OwnClosing, PeerClosing};
 pub use code::CodeUse;
 pub use conversion::conversion_id;
 pub use draft::{Decided, Draft, Plan};
@@ -365,6 +367,7 @@ impl Ledger {
     }
 
     fn plan(&self, time: Time, submission: &Submission) -> Result<Plan, Refusal> {
+        self.is_open(&submission.command)?;
         self.open_in_recovery(&submission.command)?;
         if submission.command.needs_two_officers() {
             return Err(Refusal::SecondOfficerNeeded { above: Points::ZERO });

@@ -479,6 +479,10 @@ refusals! {
 
     /// The key of a channel is being changed: the message that changes it comes first.
     264 KeyChanging retry "key_changing",
+    /// This town, or the one that is asked, has closed.
+    265 TownClosed retry "town_closed",
+    /// The town cannot close while transfers or requests of its own wait for other towns.
+    266 ClosingWaits { 0 transfers: u32, 1 requests: u32 } retry "closing_waits",
 
     // Restore: 270 to 274.
     /// The town begins anew from a backup: nothing moves until what the peers have is taken back.

@@ -193,6 +193,9 @@ pub enum RefuseReason {
     /// The offering town began anew, and the offer had not come before.
     #[n(20)]
     Fenced,
+    /// The receiving town closed without an answer; written by the offering town alone.
+    #[n(21)]
+    Closed,
 }
 
 /// A wish to withdraw an offer.

@@ -3,14 +3,15 @@
 
 use std::{
     env, fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use jichi::{
     client::{Client, Reply, Terminal, new_key},
-    world::{MAEBASHI, Node, World},
+    world::{MAEBASHI, Node, OFFICER_PASSWORD, World},
 };
 use jichi_node::clock;
 use jichi_protocol::{
@@ -400,5 +401,23 @@ pub fn expect_equal<T: PartialEq + std::fmt::Debug>(
     expected: &T,
 ) -> anyhow::Result<()> {
     ensure!(found == expected, "{what}: found {found:?}, expected {expected:?}");
+    Ok(())
+}
+
+/// A third officer: the operator.
+///
+/// # Errors
+/// When the program does not add it.
+pub fn operator(node: &Node) -> anyhow::Result<()> {
+    let config = node.dir.join("node.toml");
+    let mut added = Command::new(jichi_program())
+        .args(["node", "staff-add", "--config"])
+        .arg(config)
+        .args(["--number", "3", "--login", "operator", "--roles", "operator"])
+        .args(["--from", "2020-01-01", "--until", "2099-03-31"])
+        .stdin(Stdio::piped())
+        .spawn()?;
+    writeln!(added.stdin.take().context("a pipe")?, "{OFFICER_PASSWORD}")?;
+    ensure!(added.wait()?.success(), "no operator");
     Ok(())
 }

@@ -15,12 +15,14 @@
 //! | unknown key, wrong recipient, bad signature, replay | `unknown_keys_wrong_recipients_bad_signatures_and_replays_change_nothing` in foreign.rs |
 //! | beyond the pair's cap | `a_cap_is_said_before_the_offer_and_refused_by_the_other_town_too` |
 //! | cut off for long | `towns_that_are_cut_off_go_on_and_their_transfers_wait_in_sight` |
-//! | a town closes or merges | not built, so there is no test |
+//! | a town closes or merges | `a_town_that_closes_tells_what_it_answered_and_the_rest_comes_back` in faults/closing.rs |
 
 #![expect(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
 
 #[path = "faults/clock.rs"]
 mod clock;
+#[path = "faults/closing.rs"]
+mod closing;
 
 use std::{
     path::{Path, PathBuf},
@@ -41,7 +43,7 @@ use jichi_protocol::{
 };
 use jichi_tests::{
     proxy::{Flow, Line, Way},
-    town::{audit_is_sound, balance, checkpoint_of, jichi_program, random_below},
+    town::{audit_is_sound, balance, checkpoint_of, jichi_program, operator, random_below},
 };
 use serde_json::{Value, json};
 
@@ -80,6 +82,7 @@ impl Two {
         let line = Line::between(a.addresses.peer, b.addresses.peer)?;
         (a.reached_at, b.reached_at) = (line.to_first, line.to_second);
         world.publish_directory(&world.nodes().collect::<Vec<_>>())?;
+        world.towns.iter().try_for_each(operator)?;
         world.towns.iter_mut().try_for_each(Node::start)?;
         let [a, b] = &world.towns[..] else { bail!("two towns") };
         agree(a, b, "everything")?;

@@ -5,9 +5,8 @@
 
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     thread,
     time::Duration,
 };
@@ -23,7 +22,7 @@ use jichi_protocol::{
 };
 use jichi_tests::{
     people::{PASSWORD, Person, grant, offer, open, points, text, transfer, wait_for},
-    town::{audit_is_sound, copy_folder, jichi_program},
+    town::{audit_is_sound, copy_folder, jichi_program, operator},
 };
 use serde_json::{Value, json};
 
@@ -169,21 +168,6 @@ impl Pair {
         audit_is_sound(&self.a().data())?;
         audit_is_sound(&self.b().data())
     }
-}
-
-/// A third officer: the operator.
-fn operator(node: &Node) -> anyhow::Result<()> {
-    let config = node.dir.join("node.toml");
-    let mut added = Command::new(jichi_program())
-        .args(["node", "staff-add", "--config"])
-        .arg(config)
-        .args(["--number", "3", "--login", "operator", "--roles", "operator"])
-        .args(["--from", "2020-01-01", "--until", "2099-03-31"])
-        .stdin(Stdio::piped())
-        .spawn()?;
-    writeln!(added.stdin.take().context("a pipe")?, "{OFFICER_PASSWORD}")?;
-    ensure!(added.wait()?.success(), "no operator");
-    Ok(())
 }
 
 fn jichi(command: &str, node: &Node, more: &[&str]) -> anyhow::Result<Output> {

@@ -117,6 +117,7 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         | Refusal::MovementNotAgreed
         | Refusal::UnknownAgreementProposal
         | Refusal::KeyChanging
+        | Refusal::TownClosed
         | Refusal::UnknownPeriod
         | Refusal::PeriodNotClosed
         | Refusal::PeriodAgreed
@@ -126,6 +127,10 @@ fn figure(refusal: &Refusal) -> Option<(String, String)> {
         Refusal::TooYoung { on } => both(format!("基準日{on}"), format!("by the end of {on}")),
         Refusal::OutOfSeason { month } => both(format!("{month}月"), format!("month {month}")),
         Refusal::NotByRule { right } => both(format!("正しくは{right}"), format!("right: {right}")),
+        Refusal::ClosingWaits { transfers, requests } => both(
+            format!("移行{transfers}件、支払依頼{requests}件"),
+            format!("{transfers} transfers, {requests} requests"),
+        ),
         Refusal::AgreementOver { until } => both(format!("{until}まで"), format!("until {until}")),
         Refusal::CodeOver { last } => both(format!("{last}まで"), format!("until {last}")),
         Refusal::CodeUsed { first } => both(format!("記録番号{first}"), format!("entry {first}")),

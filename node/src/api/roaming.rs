@@ -291,7 +291,8 @@ const fn refused(reason: RefuseReason) -> Advice {
         | RefuseReason::NotAsked
         | RefuseReason::OverRefunded
         | RefuseReason::UnknownOriginal
-        | RefuseReason::Fenced => declined(DeclineReason::Unreadable),
+        | RefuseReason::Fenced
+        | RefuseReason::Closed => declined(DeclineReason::Unreadable),
     }
 }
 

@@ -78,6 +78,10 @@ impl Ledger {
                 Some(ControlMessage::NewKey(change)) => {
                     self.plan_new_key(&envelope, &change, channel)
                 }
+                Some(ControlMessage::Closed(_)) => match self.recovering(&sender) {
+                    Some(recovering) if !recovering.hears() => Err(Refusal::Recovering),
+                    Some(_) | None => Ok(Plan::FACT),
+                },
                 // Kept, and does nothing: an upgrade may read it.
                 None => Ok(Plan::FACT),
             },
@@ -333,8 +337,10 @@ impl Ledger {
         if is_new && let Some(message) = AgreementMessage::of(&envelope) {
             self.agreement_heard(town, message);
         }
-        if is_new && let Some(ControlMessage::NewKey(change)) = ControlMessage::of(&envelope) {
-            self.key_changed(&envelope, &change);
+        match ControlMessage::of(&envelope) {
+            Some(ControlMessage::NewKey(change)) if is_new => self.key_changed(&envelope, &change),
+            Some(ControlMessage::Closed(part)) if is_new => self.note_closed(town, part),
+            Some(_) | None => {}
         }
         self.end_recovery(&town);
         Ok(())

@@ -151,6 +151,10 @@ impl Ledger {
             // Keys.
             Command::ChangeKey(change, by) => self.plan_key_change(change, by),
             Command::AnnounceKey(announced, _) => self.plan_announcement(announced),
+            // Closing.
+            Command::CloseTown(closing, _) => self.plan_close_town(closing),
+            Command::TellClosing(told, _) => self.plan_tell_closing(told),
+            Command::ReturnUnanswered(unanswered, _) => self.plan_unanswered(unanswered),
             // Restore.
             Command::Restart(restart, by) => self.plan_restart(restart, by),
             Command::TakeBackOwn(_, received) => self.plan_taken_back(&received.envelope),
@@ -389,6 +393,12 @@ impl Ledger {
             Command::ChangeKey(change, _) => self.apply_key_change(change),
             Command::AnnounceKey(announced, _) => {
                 self.apply_announcement(entry.index, announced, effect)?;
+            }
+            // Closing.
+            Command::CloseTown(closing, _) => self.apply_close_town(entry.index, closing),
+            Command::TellClosing(told, _) => self.apply_tell_closing(entry.index, told, effect)?,
+            Command::ReturnUnanswered(unanswered, _) => {
+                self.apply_unanswered(entry.index, unanswered)?;
             }
             // Restore.
             Command::Restart(restart, _) => self.apply_restart(restart),

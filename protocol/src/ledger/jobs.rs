@@ -9,11 +9,16 @@ impl Ledger {
     /// The commands that are due now, the most urgent first: at most one of each kind.
     #[must_use]
     pub fn due_jobs(&self) -> Vec<(JobKind, Command)> {
+        if self.closed().is_some() {
+            return self.closing_to_tell().into_iter().collect();
+        }
         let due: [Option<(JobKind, Command)>; _] = [
             // Keys: nothing is said to a town before.
             self.announcement_due(),
             // Restore.
             self.recovery_due(),
+            // Closed towns.
+            self.unanswered_due(),
             // Between towns.
             self.forward_due(),
             self.period_end_due(),

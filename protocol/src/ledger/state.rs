@@ -69,6 +69,9 @@ pub struct Meta {
     /// What there is to say of the channel key, besides itself.
     #[n(12)]
     pub keys: Option<Box<super::OwnKeys>>,
+    /// This town's own end, and those of other towns.
+    #[n(13)]
+    pub closings: Option<Box<super::Closings>>,
     /// What a restore from a backup left to do, or to remember.
     #[n(20)]
     pub recovery: Option<Box<Recovery>>,
@@ -277,6 +280,7 @@ impl Ledger {
             directory_parts: Vec::new(),
             directory_taken: 0,
             keys: None,
+            closings: None,
             recovery: None,
         };
         Self::empty(meta, TownTerms::DEFAULT)

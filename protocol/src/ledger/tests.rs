@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 mod bulk;
+mod closing;
 mod corners;
 mod days;
 mod agreement;

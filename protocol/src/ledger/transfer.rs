@@ -150,6 +150,9 @@ impl Ledger {
         if !self.members.contains(town) {
             return Err(Refusal::NotInDirectory);
         }
+        if self.closed_peer(town).is_some() {
+            return Err(Refusal::TownClosed);
+        }
         let channel = self.channels.get(town).ok_or(Refusal::NoAgreement)?;
         if self.recovering(town).is_some() {
             return Err(Refusal::Recovering);

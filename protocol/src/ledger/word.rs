@@ -21,6 +21,9 @@ impl Ledger {
         purpose: Purpose,
         body: Vec<u8>,
     ) -> Result<Plan, Refusal> {
+        if self.closed_peer(&town).is_some() {
+            return Err(Refusal::TownClosed);
+        }
         let channel = self.channel_on_demand(&town)?;
         if self.recovering(&town).is_some() {
             return Err(Refusal::Recovering);

@@ -8,14 +8,18 @@ mod ticket;
 mod import;
 mod list;
 mod measured;
+mod closing;
 mod recovery;
 
 use std::{env, fs, io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{client::Client, out};
+use crate::{
+    client::{Client, new_key},
+    out,
+};
 
 /// What `jichi admin` takes.
 #[derive(Debug, clap::Args)]
@@ -81,6 +85,9 @@ enum What {
     // Restore.
     /// How far a restore is; towns that cannot be heard are named by two officers. 復旧の進み具合
     Recovery(recovery::RecoveryArgs),
+    // Closing.
+    /// Close the town for good, or see which towns have closed; two officers. 町の取扱いの終了
+    Closing(closing::ClosingArgs),
     // Public lists.
     /// What the town's public list says of its shops. 加盟店の公開一覧
     #[command(subcommand)]
@@ -120,6 +127,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::Report(args) => report::run(args),
         // Restore.
         What::Recovery(args) => recovery::run(args),
+        // Closing.
+        What::Closing(args) => closing::run(args),
         // Public lists.
         What::List(args) => list::run(args),
         // Moving in.
@@ -169,6 +178,14 @@ impl Desk {
         };
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
     }
+}
+
+/// Approves what another officer proposed.
+fn approve(client: &Client, proposal: &str) -> anyhow::Result<()> {
+    let path = format!("/v1/proposals/{proposal}/decision");
+    expect_done(client.post(&path, Some(&new_key()?), &json!({"verdict": "approve"}))?)?;
+    out::line("approved");
+    Ok(())
 }
 
 /// The body of a success.

@@ -273,6 +273,13 @@ impl Maker<'_> {
         self.add(super::keys::changing(&self.pair.a, &new, true));
         let announced = Announcement { town: self.pair.b.town };
         self.made.push((None, Command::AnnounceKey(announced, Nothing {})));
+        // Nor does the town close.
+        let town = self.pair.b.town;
+        self.add(Command::CloseTown(Closing { successor: Some(town) }, by_officer()));
+        let told = ClosingTold { town, part: 0 };
+        self.made.push((None, Command::TellClosing(told, Nothing {})));
+        let unanswered = OfferUnanswered { transfer: TransferId([9; 16]) };
+        self.made.push((None, Command::ReturnUnanswered(unanswered, Nothing {})));
         let (town, step) = (self.pair.b.town, Step::Ask);
         let size = EntryIndex(0);
         let (old, new) = (Generation(1), Generation(2));

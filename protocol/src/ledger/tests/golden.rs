@@ -71,7 +71,8 @@ fn scripted() -> Desk {
     let key = OperationKey::Job { kind: JobKind::StateHash, date };
     desk.keyed(Some(key), Command::HashState(StateHash { hash }, Nothing {})).unwrap();
     super::keys::changed(&mut desk, &pair);
-    super::restore::begun_anew(&mut desk, &pair);
+    let fence = super::restore::begun_anew(&mut desk, &pair);
+    super::closing::one_after_the_other(&mut desk, &pair, &fence);
     desk
 }
 

@@ -386,6 +386,7 @@ const fn ladder_of(refusal: &Refusal) -> &'static str {
         | Refusal::AgreementOver { .. }
         | Refusal::MovementNotAgreed => "agreement",
         Refusal::KeyChanging => "keys",
+        Refusal::TownClosed | Refusal::ClosingWaits { .. } => "closing",
         Refusal::Recovering => "restore",
         Refusal::TooLargeForAnEntry => "largest offer",
         Refusal::UnknownMerchant

@@ -408,13 +408,14 @@ fn one_officer_alone_restores_nothing() {
 }
 
 /// A restore at the end of the scripted journal, in which one offer is taken back.
-pub(super) fn begun_anew(desk: &mut Desk, pair: &Pair) {
+pub(super) fn begun_anew(desk: &mut Desk, pair: &Pair) -> Envelope {
     let peer = pair.b.town;
     let last = desk.ledger.channel(&peer).unwrap().last_sent();
     let heard = desk.ledger.channel(&peer).unwrap().heard();
     let receipt = super::standing::lost_payment(desk, pair.at_a).to_string();
     restart(desk, 2).unwrap();
-    let naming = Command::NameUnheard(Unheard { towns: vec![peer] }, by_officer());
+    let towns = desk.ledger.channels().map(|(town, _)| *town).collect();
+    let naming = Command::NameUnheard(Unheard { towns }, by_officer());
     let proposed = desk.submit(Command::Propose(Nothing {}, Proposed::of(&naming, OFFICER)));
     let proposal = ProposalId(*proposed.unwrap().submission.client_key().unwrap().bytes());
     let decision = ProposalDecision { proposal, verdict: Verdict::Approve, approver: SECOND };
@@ -452,4 +453,5 @@ pub(super) fn begun_anew(desk: &mut Desk, pair: &Pair) {
     let envelope = Unsigned::new(route, Purpose::Money, body).sign(&desk.channel_key).encode();
     desk.fact(Command::TakeBackOwn(Nothing {}, Received { envelope }));
     desk.submit(Command::AdmitReceipt(Admitted { receipt }, by_officer())).unwrap();
+    fence
 }

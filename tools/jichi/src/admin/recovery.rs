@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, expect_done};
+use super::{Desk, approve, expect_done};
 use crate::{client::new_key, out};
 
 /// What `jichi admin recovery` takes; without an option it prints how far the restore is.
@@ -26,10 +26,7 @@ pub(crate) struct RecoveryArgs {
 pub(super) fn run(args: &RecoveryArgs) -> anyhow::Result<()> {
     let client = args.desk.sign_in()?;
     if let Some(proposal) = &args.approve {
-        let path = format!("/v1/proposals/{proposal}/decision");
-        expect_done(client.post(&path, Some(&new_key()?), &json!({"verdict": "approve"}))?)?;
-        out::line("approved");
-        return Ok(());
+        return approve(&client, proposal);
     }
     if !args.unheard.is_empty() {
         let body = json!({"towns": args.unheard});

@@ -175,6 +175,8 @@ pub(crate) fn key_text(key: &OperationKey) -> String {
                 JobKind::AnswerPeriod => "answer_period",
                 JobKind::Recovery => "recovery",
                 JobKind::AnnounceKey => "announce_key",
+                JobKind::TellClosing => "tell_closing",
+                JobKind::ReturnUnanswered => "return_unanswered",
             };
             format!("job:{kind}:{date}")
         }

@@ -27,4 +27,20 @@ pub(super) const CHANNEL: &[Words] = &[
         "少し待って、もう一度行ってください",
         "wait a moment and try again",
     ),
+    (
+        "town_closed",
+        409,
+        "この町、または相手の町は、ポイントの取扱いを終えています",
+        "this town, or the other one, has closed",
+        "返金は現金で行い、残高は引継ぎ先の町の窓口に相談してください",
+        "give money back in cash; ask about a balance at the town that goes on",
+    ),
+    (
+        "closing_waits",
+        409,
+        "他の町の返事を待っている移行や支払依頼があります",
+        "transfers or requests of this town wait for other towns",
+        "移行は返事を待つか取り戻し、支払依頼は店で取り消してから、もう一度行ってください",
+        "wait for the transfers or ask them back, cancel the requests at the shops, and try again",
+    ),
 ];
