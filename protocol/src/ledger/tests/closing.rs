@@ -152,8 +152,8 @@ fn an_accept_behind_the_end_is_void() {
     pair.a.receive(&forged).unwrap();
     assert_eq!(pair.a.spendable(&pair.at_a), spendable);
     assert_eq!(pair.a.book(Account::OwedTo(pair.b.town)), 0);
-    let frozen = vec![pair.offer(2, 1), pair.offer(3, 1)];
-    assert!(frozen.iter().all(|refused| *refused == Err(Refusal::TownClosed)));
+    let refused = [pair.offer(2, 1), pair.offer(3, 1)];
+    assert!(refused.iter().all(|refused| *refused == Err(Refusal::TownClosed)));
 }
 
 /// The other town closes, then this one, and tells a town that it has just come to know.
@@ -184,4 +184,29 @@ pub(super) fn one_after_the_other(desk: &mut Desk, pair: &Pair, last: &Envelope)
     desk.fact(Command::TakeAgreement(signed, by_officer()));
     close(desk, Some(fourth.town)).unwrap();
     assert_eq!(work(desk).len(), 1);
+}
+
+/// What is refused about the end of a town, in order.
+pub(super) fn refused() -> Vec<Refusal> {
+    let mut pair = pair_with_points();
+    let offer = pair.offer(1, 100).unwrap();
+    let me = pair.a.town;
+    let mut all: Vec<_> = [Some(me), None].map(|to| close(&mut pair.a, to)).into();
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    pair.a.receive(&accept).unwrap();
+    let (town, transfer) = (pair.b.town, TransferId([1; 16]));
+    let date = pair.a.ledger.day();
+    let jobs = [
+        (JobKind::TellClosing, Command::TellClosing(ClosingTold { town, part: 0 }, Nothing {})),
+        (
+            JobKind::ReturnUnanswered,
+            Command::ReturnUnanswered(OfferUnanswered { transfer }, Nothing {}),
+        ),
+    ];
+    for (kind, command) in jobs {
+        all.push(pair.a.keyed(Some(OperationKey::Job { kind, date }), command).map(drop));
+    }
+    close(&mut pair.a, None).unwrap();
+    all.push(pair.offer(2, 1).map(drop));
+    all.into_iter().filter_map(Result::err).collect()
 }

@@ -612,6 +612,11 @@ fn ladders() -> Vec<(&'static str, Ladder, &'static str)> {
             Ladder(super::keys::refused()),
             "same_officer not_well_formed not_in_directory key_changing nothing_due",
         ),
+        (
+            "closing",
+            Ladder(super::closing::refused()),
+            "not_in_directory closing_waits nothing_due nothing_due town_closed",
+        ),
         ("restore", Ladder(vec![super::restore::refused()]), "recovering"),
         (
             "library card",
