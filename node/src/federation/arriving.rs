@@ -112,7 +112,8 @@ pub const fn fault_of(refusal: Refusal) -> DeliveryFault {
         Refusal::ChannelFrozen => DeliveryFault::Frozen,
         Refusal::NoAgreement => DeliveryFault::NoChannel,
         Refusal::NotInDirectory => DeliveryFault::NotInDirectory,
-        Refusal::Recovering | Refusal::KeyChanging | Refusal::TownClosed => DeliveryFault::TryLater,
+        Refusal::Recovering | Refusal::KeyChanging => DeliveryFault::TryLater,
+        Refusal::TownClosed => DeliveryFault::TownClosed,
         _ => DeliveryFault::DoesNotFit,
     }
 }

@@ -6,12 +6,12 @@ use std::{
 };
 
 use jichi_protocol::{
-    channel::delivery::{Delivery, DeliveryReply},
+    channel::delivery::{Delivery, DeliveryFault, DeliveryReply},
     codec,
     date::Time,
     directory::Party,
     entry::Outcome,
-    envelope::{Acked, Envelope},
+    envelope::Envelope,
     id::{ChannelNumber, EntryIndex, TownId},
     library::{Enclosure, LibraryMessage, LibrarySide},
 };
@@ -42,7 +42,7 @@ struct Waiting {
 struct Sent {
     town: TownId,
     number: ChannelNumber,
-    heard: Option<Acked>,
+    reply: Option<DeliveryReply>,
 }
 
 /// What the courier carries from, by and with. Cheap to clone.
@@ -142,8 +142,8 @@ fn dispatch(carries: &Carries, posts: &mut BTreeMap<TownId, Waiting>, flights: &
         while let Some((number, entry)) = post.poll(now, random()) {
             let (carries, town) = (carries.clone(), *town);
             flights.spawn(async move {
-                let heard = send(&carries, town, entry).await;
-                Sent { town, number, heard }
+                let reply = send(&carries, town, entry).await;
+                Sent { town, number, reply }
             });
         }
     }
@@ -151,17 +151,20 @@ fn dispatch(carries: &Carries, posts: &mut BTreeMap<TownId, Waiting>, flights: &
 
 fn note(posts: &mut BTreeMap<TownId, Waiting>, sent: &Sent) {
     let Some(Waiting { post, told }) = posts.get_mut(&sent.town) else { return };
-    match sent.heard {
+    match sent.reply.as_ref().and_then(|reply| reply.heard) {
         Some(heard) => {
             post.heard(sent.number, heard);
             *told = false;
         }
         None => post.failed(sent.number),
     }
+    if sent.reply.as_ref().is_some_and(|reply| reply.fault == Some(DeliveryFault::TownClosed)) {
+        post.given_up(sent.number);
+    }
 }
 
-/// One transmission; what the peer has heard, if it said so.
-async fn send(carries: &Carries, town: TownId, entry: EntryIndex) -> Option<Acked> {
+/// One transmission, and what the peer said to it.
+async fn send(carries: &Carries, town: TownId, entry: EntryIndex) -> Option<DeliveryReply> {
     let mut delivery = delivery(&carries.engine, entry)?;
     delivery.enclosure = enclosure(&carries.cards, town, &delivery.envelope);
     let bytes = codec::encode(&delivery);
@@ -174,7 +177,7 @@ async fn send(carries: &Carries, town: TownId, entry: EntryIndex) -> Option<Acke
             if let Some(fault) = reply.fault {
                 tracing::warn!(%town, %entry, ?fault, "a message was not taken");
             }
-            reply.heard
+            Some(reply)
         }
         Err(error) => {
             tracing::debug!(%town, %error, "a message was not delivered; it is sent again");

@@ -44,6 +44,12 @@ impl Post {
         self.entries.retain(|number, _| waiting.waits(*number));
     }
 
+    /// The peer has closed: it will never hear this one.
+    pub fn given_up(&mut self, number: ChannelNumber) {
+        self.outbox.handle_given_up(number);
+        self.entries.remove(&number);
+    }
+
     /// A transmission ended without a word.
     pub fn failed(&mut self, number: ChannelNumber) {
         self.outbox.handle_failed(number);

@@ -56,6 +56,9 @@ pub enum DeliveryFault {
     /// Not now.
     #[n(6)]
     TryLater,
+    /// The town has closed and takes nothing more: there is no use in sending it again.
+    #[n(7)]
+    TownClosed,
 }
 
 /// The reply to a delivery. It stops retransmission, and never allows pruning.

@@ -76,6 +76,11 @@ impl Outbox {
         }
     }
 
+    /// The peer will never hear it, and said so: it is not sent again.
+    pub fn handle_given_up(&mut self, number: ChannelNumber) {
+        self.waiting.remove(&number);
+    }
+
     /// The peer said what it heard: everything up to there is done. What it heard in another of
     /// our generations ends the transmission and nothing else.
     pub fn handle_heard(&mut self, number: ChannelNumber, heard: Acked) {

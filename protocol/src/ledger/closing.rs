@@ -144,8 +144,12 @@ impl Ledger {
     }
 
     pub(super) fn closing_to_tell(&self) -> Option<(JobKind, Command)> {
-        let (town, part) = self.closed()?.untold.first_key_value()?;
-        let told = ClosingTold { town: *town, part: *part };
+        // A town whose channel froze meanwhile keeps no other one waiting.
+        let mut untold = self.closed()?.untold.iter();
+        let told = untold.find_map(|(town, part)| {
+            let told = ClosingTold { town: *town, part: *part };
+            self.plan_tell_closing(&told).is_ok().then_some(told)
+        })?;
         Some((JobKind::TellClosing, Command::TellClosing(told, Nothing {})))
     }
 

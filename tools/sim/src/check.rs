@@ -144,7 +144,9 @@ fn crossed(one: (&Town, &Up), other: (&Town, &Up)) -> Result<(), Violation> {
     };
     let (a, b) = (side(one, other.0.id), side(other, one.0.id));
     let report = cross::cross((&a, &one.1.ledger), (&b, &other.1.ledger));
-    if report.contradictions.is_empty() && report.under_way == 0 {
+    // What a closed town never took stays on its way.
+    let closed = [one.1, other.1].iter().any(|up| up.ledger.closed().is_some());
+    if report.contradictions.is_empty() && (report.under_way == 0 || closed) {
         return Ok(());
     }
     let (count, under_way) = (report.contradictions.len(), report.under_way);

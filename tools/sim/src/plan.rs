@@ -73,6 +73,8 @@ pub(crate) enum Act {
     OldCopy { town: usize, frames: usize },
     /// Two officers name the towns that a restored one does not hear.
     NameUnheard { town: usize },
+    /// A town closes, if nothing of its own waits.
+    End { town: usize },
     /// A town signs an answer that its log never gave.
     Lie { town: usize, to: usize },
 }
@@ -90,6 +92,7 @@ impl Act {
             | Self::Paper { .. }
             | Self::KillAfter { .. }
             | Self::NameUnheard { .. }
+            | Self::End { .. }
             | Self::Lie { .. } => 0,
         }
     }
@@ -160,6 +163,13 @@ impl Plan {
         for _ in 0..closing {
             let holder = usize::try_from(chance.below(RESIDENTS as u64)).expect("small");
             self.acts.push((chance.below(span), Act::Close { town: self.town(chance), holder }));
+        }
+        if self.class == Class::Closings && chance.percent(40) {
+            let town = self.town(chance);
+            // It cannot while transfers of its own wait: then its officers try again.
+            for _ in 0..3 {
+                self.acts.push((chance.below(span), Act::End { town }));
+            }
         }
     }
 

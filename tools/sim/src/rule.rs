@@ -139,7 +139,7 @@ pub(crate) fn note(
 }
 
 /// Notes which rare state an entry is of.
-pub(crate) fn note_made(entry: &Entry, marks: &mut Marks) {
+pub(crate) fn note_made(entry: &Entry, ledger: &Ledger, marks: &mut Marks) {
     if let Outcome::Refused(Refusal::OverTownCap { .. }) = &entry.outcome {
         marks.reach("an offer over the cap was refused");
     }
@@ -158,7 +158,11 @@ pub(crate) fn note_made(entry: &Entry, marks: &mut Marks) {
             Step::WithdrawAgain(_) => marks.reach("a withdrawal was signed again"),
             Step::Ask => {}
         },
-        Command::DecideProposal(..) => marks.reach("an unheard town was named"),
+        Command::DecideProposal(..) => {
+            let closes = ledger.closed().is_some_and(|own| own.entry == entry.index);
+            marks.reach(if closes { "a town closed" } else { "an unheard town was named" });
+        }
+        Command::ReturnUnanswered(..) => marks.reach("an offer came back from a closed town"),
         _ => {}
     }
 }

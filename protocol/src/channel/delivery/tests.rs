@@ -30,6 +30,7 @@ fn the_written_numbers_of_faults_stay() {
         (DeliveryFault::Frozen, 4),
         (DeliveryFault::DoesNotFit, 5),
         (DeliveryFault::TryLater, 6),
+        (DeliveryFault::TownClosed, 7),
     ] {
         let reply = DeliveryReply { heard: None, fault: Some(fault), now: None };
         let bytes = codec::encode(&reply);

@@ -89,6 +89,7 @@ impl World {
                 self.lose(town, frames, Lost::Unnoticed, 20 * SECOND)?;
             }
             Act::NameUnheard { town } => self.name_unheard(town),
+            Act::End { town } => self.end_town(town),
             Act::Lie { town, to } => {
                 if let Some(event) = self.lie(town, to) {
                     self.plan_event(50, event);

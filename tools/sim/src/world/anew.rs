@@ -7,7 +7,8 @@ use jichi_node::{
 };
 use jichi_protocol::{
     command::{
-        ByOfficer, Command, Nothing, ProposalDecision, Proposed, Received, Unheard, Verdict,
+        ByOfficer, Closing, Command, Nothing, ProposalDecision, Proposed, Received, Unheard,
+        Verdict,
     },
     entry::{Outcome, Submission},
     envelope::{Acked, Envelope},
@@ -202,6 +203,17 @@ impl World {
             return;
         }
         let naming = Command::NameUnheard(Unheard { towns }, ByOfficer { officer: OFFICER });
+        self.by_two(town, &naming);
+    }
+
+    /// Two officers close a town.
+    pub(super) fn end_town(&mut self, town: usize) {
+        let closing = Closing { successor: None };
+        self.by_two(town, &Command::CloseTown(closing, ByOfficer { officer: OFFICER }));
+    }
+
+    /// One officer proposes, another one approves.
+    fn by_two(&mut self, town: usize, command: &Command) {
         let number = u8::try_from(self.wishes.len()).expect("few wishes");
         let key = |which| ClientKey::of(self.now, [0, 0, 0, 0, 0, 0, 0, 1, which, number]);
         let (propose, decide) = (key(0), key(1));
@@ -209,7 +221,7 @@ impl World {
         let verdict = Verdict::Approve;
         let decision = ProposalDecision { proposal, verdict, approver: OfficerId(8) };
         for (key, command) in [
-            (propose, Command::Propose(Nothing {}, Proposed::of(&naming, OFFICER))),
+            (propose, Command::Propose(Nothing {}, Proposed::of(command, OFFICER))),
             (decide, Command::DecideProposal(Nothing {}, decision)),
         ] {
             let key = Some(OperationKey::Client(key));

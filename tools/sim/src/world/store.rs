@@ -207,7 +207,9 @@ impl World {
 
     fn trace_batch(&mut self, town: usize, batch: &Batch<Asker>) {
         for made in &batch.entries {
-            rule::note_made(&made.entry, &mut self.marks);
+            if let Some(up) = &self.towns[town].up {
+                rule::note_made(&made.entry, &up.ledger, &mut self.marks);
+            }
             self.say(|| format!("town {town} {}", told(&made.entry)));
         }
     }

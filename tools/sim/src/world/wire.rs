@@ -319,6 +319,9 @@ impl World {
                 Some(heard) => post.heard(number, heard),
                 None => post.failed(number),
             }
+            if reply.fault == Some(DeliveryFault::TownClosed) {
+                post.given_up(number);
+            }
         }
         self.plan_poll(to);
         Ok(())
