@@ -8,7 +8,7 @@ use crate::{
     control::ControlMessage,
     entry::Effect,
     envelope::{Envelope, Purpose},
-    id::{AccountId, EntryIndex, TownId},
+    id::{AccountId, EntryIndex, Generation, TownId},
     library::LibraryMessage,
     lot::{LOTS_MAX, Lot, Return, points_of},
     points::Points,
@@ -263,6 +263,13 @@ impl Ledger {
     fn plan_withdrawn(&self, sender: TownId, body: &WithdrawBody, channel: &Channel) -> Plan {
         if self.incoming.contains(&body.transfer) {
             // Answered already: the same answer is sent again, and nothing new is signed.
+            return Plan::FACT;
+        }
+        // Where both towns began anew, the offer may have been answered, and the answer pruned,
+        // before either did: nothing new is signed about it. An offer that is still to come is
+        // decided as if nobody had asked it back.
+        let first = |generation| generation == Generation(1);
+        if !first(self.meta.generation) && !first(channel.peer_generation()) {
             return Plan::FACT;
         }
         let refuse = Answer::Refuse { reason: RefuseReason::Withdrawn };

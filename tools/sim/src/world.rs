@@ -31,7 +31,7 @@ pub(crate) use anew::recovers;
 pub(crate) use ask::{Told, Wish};
 
 /// Far more than any course needs; one that does not end has a town that asks for ever.
-const STEPS_MAX: u64 = 50_000;
+const STEPS_MAX: u64 = 150_000;
 
 /// How long an operator takes to restore a town that does not write.
 const RESTORED_AFTER_MS: u64 = 10 * MINUTE;

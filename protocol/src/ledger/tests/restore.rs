@@ -395,6 +395,29 @@ fn two_towns_that_are_restored_at_once_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn an_answer_that_was_pruned_before_both_towns_began_anew_is_not_given_again() {
+    let mut pair = funded();
+    let offer = pair.offer(1, 300).unwrap();
+    let withdraw = pair.a.withdraw(1).unwrap();
+    let kept = pair.a.journal.len();
+    let accept = pair.b.receive(&offer).unwrap().unwrap();
+    assert_eq!(pair.b.receive(&withdraw), Ok(None));
+    pair.a.receive(&accept).unwrap();
+    // It acknowledges the answer, which is dropped there.
+    let next = pair.offer(2, 20).unwrap();
+    pair.b.receive(&next).unwrap();
+    assert!(pair.b.ledger.incoming(&TransferId([1; 16])).is_none());
+    pair.a = backup(&pair.a, kept);
+    restart(&mut pair.b, 2).unwrap();
+    restart(&mut pair.a, 2).unwrap();
+    new_directory(&mut pair, 2);
+    settle(&mut pair);
+    let back = pair.a.spendable(&pair.at_a);
+    assert!(back <= 700, "{back} there, and the other town has taken 300");
+    assert!(pair.b.spendable(&pair.at_b) >= 1_300);
+}
+
+#[test]
 fn one_officer_alone_restores_nothing() {
     let mut pair = funded();
     let (old, new) = (Generation(1), Generation(2));

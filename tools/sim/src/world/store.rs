@@ -256,7 +256,11 @@ impl World {
                 };
                 self.reply(town, peer, (number, flight), fault);
             }
-            Asker::Setup => {}
+            Asker::Setup => {
+                if let Released::Rejected(refusal) = what {
+                    self.say(|| format!("town {town}: setup refused: {refusal:?}"));
+                }
+            }
         }
     }
 
