@@ -13,6 +13,7 @@ pub mod log;
 pub mod officer;
 pub mod payment;
 pub mod print;
+pub(crate) mod proposing;
 pub mod refusal;
 pub mod resident;
 pub mod closing;

@@ -13,7 +13,6 @@ const LINES_MAX: usize = 500;
 const LONG: &[(&str, &str)] = &[
     ("node/src/api/application.rs", "one resource, from draft to approval"),
     ("node/src/api/bulk.rs", "one resource, from upload to progress"),
-    ("node/src/api/life.rs", "one resource, from closing to shredding"),
     ("node/src/api/refusal/words.rs", "one table"),
     ("protocol/src/command.rs", "one line a command, and the macro that reads it"),
     ("protocol/src/ledger/bulk.rs", "one rule, from opening to sweeping"),

@@ -2,10 +2,8 @@
 
 use axum::{Json, Router, extract::State, routing::get};
 use jichi_protocol::{
-    command::{ByOfficer, Closing, Command, Nothing, Proposed},
-    entry::Submission,
+    command::{ByOfficer, Closing, Command},
     id::TownId,
-    key::OperationKey,
     ledger::Ledger,
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +13,7 @@ use super::{
     body::StrictJson,
     caller::Officer,
     idempotency::IdempotencyKey,
+    proposing::{self, ProposalAnswer},
     resident::invalid,
 };
 use crate::{staff::Role, town::Town};
@@ -73,11 +72,6 @@ struct ClosingBody {
     successor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ProposalAnswer {
-    proposal: String,
-}
-
 /// The town is to close; a second officer has to say so too.
 async fn propose(
     State(town): State<Town>,
@@ -89,11 +83,5 @@ async fn propose(
     let successor = body.successor.map(|town| town.parse()).transpose();
     let successor = successor.map_err(|_| invalid("successor"))?;
     let command = Command::CloseTown(Closing { successor }, ByOfficer { officer: maker });
-    let submission = Submission {
-        key: Some(OperationKey::Client(key)),
-        command: Command::Propose(Nothing {}, Proposed::of(&command, maker)),
-        evidence: None,
-    };
-    let committed = answer::submit(town.engine(), submission).await?;
-    Ok(Done::over(&committed, ProposalAnswer { proposal: key.payment().to_string() }))
+    proposing::propose(town.engine(), (key, maker), &command, None).await
 }

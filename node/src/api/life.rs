@@ -15,7 +15,7 @@ use jichi_protocol::{
     command::{
         AccountClosing, Actor, ClassChange, CodeEntry, Command, Correction, CorrectionLeg,
         CorrectionReason, Direction, Erasure, ErasureReason, Estate, LegalHold, LegalHoldChange,
-        Nothing, Proposed, Reissue, Reissued, Share, SignedCode,
+        Nothing, Reissue, Reissued, Share, SignedCode,
     },
     digest::Digest,
     entry::Submission,
@@ -35,6 +35,7 @@ use super::{
     look_up::note_at_desk,
     payment::points,
     problem::{Problem, edge::EdgeProblem},
+    proposing::{self, ProposalAnswer},
     resident::invalid,
     view::LotView,
 };
@@ -340,11 +341,6 @@ async fn held(town: &Town, account: AccountId) -> Result<Vec<Lot>, NoEntry> {
     held.await?.ok_or_else(|| EdgeProblem::NotFound.into())
 }
 
-#[derive(Serialize)]
-struct ProposalAnswer {
-    proposal: String,
-}
-
 /// Proposes what another officer has to approve; the reason's words are sealed in the vault.
 async fn propose(
     town: &Town,
@@ -353,13 +349,8 @@ async fn propose(
     (about, note): (AccountId, &TextBody),
 ) -> Result<Done<ProposalAnswer>, NoEntry> {
     let evidence = town.people().evidence(about, note.0.as_str().as_bytes()).await;
-    let submission = Submission {
-        key: Some(OperationKey::Client(key)),
-        command: Command::Propose(Nothing {}, Proposed::of(command, maker)),
-        evidence: Some(evidence.map_err(|_| EdgeProblem::StorageFull)?),
-    };
-    let committed = answer::submit(town.engine(), submission).await?;
-    Ok(Done::over(&committed, ProposalAnswer { proposal: key.payment().to_string() }))
+    let evidence = evidence.map_err(|_| EdgeProblem::StorageFull)?;
+    proposing::propose(town.engine(), (key, maker), command, Some(evidence)).await
 }
 
 #[derive(Deserialize)]
@@ -484,13 +475,7 @@ async fn propose_erasure(
         ErasureReasonBody::Ordered => ErasureReason::Ordered,
     };
     let command = Command::Erase(Nothing {}, Erasure { accounts, reason });
-    let submission = Submission {
-        key: Some(OperationKey::Client(key)),
-        command: Command::Propose(Nothing {}, Proposed::of(&command, maker)),
-        evidence: None,
-    };
-    let committed = answer::submit(town.engine(), submission).await?;
-    Ok(Done::over(&committed, ProposalAnswer { proposal: key.payment().to_string() }))
+    proposing::propose(town.engine(), (key, maker), &command, None).await
 }
 
 /// Ended accounts whose retention is over, the first hundred: an erasure takes as many.

@@ -29,6 +29,7 @@ use super::{
     grant::{GrantBody, grant_parts},
     idempotency::IdempotencyKey,
     problem::{Problem, edge::EdgeProblem},
+    proposing::ProposalAnswer,
     resident::invalid,
     street::one_of,
 };
@@ -269,11 +270,6 @@ async fn set_terminal(
     Ok(Done::over(&committed, answer::Nothing {}))
 }
 
-#[derive(Serialize)]
-struct ProposalAnswer {
-    proposal: String,
-}
-
 /// A grant above the limit, for a second officer to decide.
 async fn propose(
     State(town): State<Town>,
@@ -284,8 +280,7 @@ async fn propose(
     let officer = officer.require(Role::GrantMaker)?;
     let (shared, private) = grant_parts(&town, key, &body, officer).await?;
     let committed = submit(&town, key, Command::ProposeGrant(shared, private)).await?;
-    let proposal = key.payment().to_string();
-    Ok(Done::over(&committed, ProposalAnswer { proposal }))
+    Ok(Done::over(&committed, ProposalAnswer::of(key)))
 }
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use axum::{
 };
 use jichi_protocol::{
     account::{Account, LossCause},
-    command::{Admitted, ByOfficer, Command, Nothing, Proposed, Unheard},
+    command::{Admitted, ByOfficer, Command, Unheard},
     entry::Submission,
     id::TownId,
     key::OperationKey,
@@ -22,6 +22,7 @@ use super::{
     body::StrictJson,
     caller::Officer,
     idempotency::IdempotencyKey,
+    proposing::{self, ProposalAnswer},
     resident::invalid,
 };
 use crate::{staff::Role, town::Town};
@@ -102,11 +103,6 @@ struct UnheardBody {
     towns: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct ProposalAnswer {
-    proposal: String,
-}
-
 /// Local spends are not to wait for these towns; a second officer has to say so too.
 async fn propose(
     State(town): State<Town>,
@@ -118,13 +114,7 @@ async fn propose(
     let towns: Result<Vec<TownId>, _> = body.towns.iter().map(|town| town.parse()).collect();
     let towns = towns.map_err(|_| invalid("towns"))?;
     let command = Command::NameUnheard(Unheard { towns }, ByOfficer { officer: maker });
-    let submission = Submission {
-        key: Some(OperationKey::Client(key)),
-        command: Command::Propose(Nothing {}, Proposed::of(&command, maker)),
-        evidence: None,
-    };
-    let committed = answer::submit(town.engine(), submission).await?;
-    Ok(Done::over(&committed, ProposalAnswer { proposal: key.payment().to_string() }))
+    proposing::propose(town.engine(), (key, maker), &command, None).await
 }
 
 #[derive(Deserialize)]

@@ -9,11 +9,9 @@ use axum::{
 };
 use jichi_protocol::{
     calendar,
-    command::{BankSetting, Command, Nothing, Proposed},
+    command::{BankSetting, Command},
     date::BusinessDate,
-    entry::Submission,
     id::{MerchantId, OfficerId, RunId},
-    key::OperationKey,
     ledger::Ledger,
     payout::StatementState,
 };
@@ -32,6 +30,7 @@ use crate::{
         idempotency::IdempotencyKey,
         officer::by,
         problem::{Problem, edge::EdgeProblem},
+        proposing,
         resident::invalid,
     },
     bank::{BankKind, BankRecord, Banks, RemitterRecord},
@@ -131,11 +130,6 @@ impl BankBody {
     }
 }
 
-#[derive(Serialize)]
-struct ProposalAnswer {
-    proposal: String,
-}
-
 /// Enters a shop's bank account, which another officer then approves.
 async fn enter(
     State(town): State<Town>,
@@ -153,11 +147,7 @@ async fn enter(
     let stored = stored.map_err(|_| EdgeProblem::StorageFull)?;
     let setting = BankSetting { merchant, record: stored.id.0, sealed: stored.digest };
     let command = Command::SetBank(setting, by(officer));
-    let command = Command::Propose(Nothing {}, Proposed::of(&command, officer));
-    let submission = Submission { key: Some(OperationKey::Client(key)), command, evidence: None };
-    let committed = answer::submit(town.engine(), submission).await?;
-    let proposal = key.payment().to_string();
-    Ok(Done::over(&committed, ProposalAnswer { proposal }))
+    proposing::propose(town.engine(), (key, officer), &command, None).await
 }
 
 #[derive(Serialize)]
