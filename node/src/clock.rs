@@ -68,6 +68,13 @@ pub const JUMP_MS_MAX: u64 = 60_000;
 /// How long after the last entry a node may start without being asked, in milliseconds.
 pub const SILENCE_MS_MAX: u64 = 24 * 3_600_000;
 
+/// The time of an entry that is written while nobody can be asked to confirm the clock: no further
+/// ahead of the journal than a start believes without asking.
+#[must_use]
+pub fn unasked(now: Time, last_entry: Time) -> Time {
+    now.min(last_entry.later_by_ms(SILENCE_MS_MAX)).max(last_entry)
+}
+
 /// Why the wall clock is not believed. Writes stop: a forward jump would lapse points for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Doubtful {

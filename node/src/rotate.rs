@@ -10,6 +10,7 @@ use jichi_protocol::{
 };
 
 use crate::{
+    clock,
     config::Settings,
     engine::{
         anew::Former,
@@ -116,7 +117,9 @@ pub fn rotate(settings: &Settings, wish: &Wish) -> Result<PublicKey, RotateError
             if keys.and_then(|keys| keys.named) != Some(new) {
                 return Err(RotateError::NotNamed(new));
             }
-            journal.write(Command::ChangeKey(KeyChange { old, new, by_old }, by))?;
+            // A clock that is days ahead would let points lapse at the next start.
+            let time = clock::unasked(clock::now(), journal.ledger().meta().last);
+            journal.write(Command::ChangeKey(KeyChange { old, new, by_old }, by), time)?;
         }
         // A crash behind the entry.
         Err(StartError::OtherKey(_)) => {

@@ -118,7 +118,8 @@ pub enum Arrival {
     OtherGeneration,
     /// Too far beyond a gap to be remembered; it will come again.
     TooFarAhead,
-    /// Of a key that was changed since, and no later message that came names it.
+    /// Of a key that was changed since, and no later message that came names it. If that key was
+    /// stolen, it counts only once one does.
     NotLinked,
     /// It is for another town.
     NotForUs,
@@ -234,12 +235,13 @@ impl Channel {
         behind
     }
 
-    /// Notes an arriving message that [`Channel::arrival`] called new or a fork; the numbers of
+    /// Notes an arriving message that [`Channel::arrival`] called new or a fork, or that it called
+    /// not linked and the caller takes, since its key was not stolen; the numbers of
     /// ours that it acknowledges for good come back. The peer has heard these, so the caller
     /// tells the [`outbox::Outbox`] too: their bytes can no longer be found by [`Channel::open`].
     pub fn received(&mut self, envelope: &Envelope, me: TownId) -> Vec<ChannelNumber> {
         match self.arrival(envelope, me) {
-            Arrival::New => {}
+            Arrival::New | Arrival::NotLinked => {}
             Arrival::Fork(fork) => {
                 self.fork = Some(fork);
                 return Vec::new();
@@ -248,7 +250,6 @@ impl Channel {
             | Arrival::Old
             | Arrival::OtherGeneration
             | Arrival::TooFarAhead
-            | Arrival::NotLinked
             | Arrival::NotForUs
             | Arrival::Frozen => return Vec::new(),
         }

@@ -35,7 +35,7 @@ pub enum Purpose {
 }
 
 /// What a sender has heard of the other side: every message up to a number of a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Acked {
     /// The other side's generation.
     #[n(0)]

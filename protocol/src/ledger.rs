@@ -65,6 +65,7 @@ mod closing;
 mod keys;
 mod roaming;
 mod roaming_refund;
+mod roaming_restore;
 mod settlement;
 mod word;
 

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     date::BusinessDate,
     digest::Digest,
-    id::{AccountId, Handle, MerchantId, TownId, TransferId},
+    id::{AccountId, ChannelNumber, Handle, MerchantId, TownId, TransferId},
     lot::Lot,
     points::Points,
     transfer::RefuseReason,
@@ -118,6 +118,9 @@ pub struct Ask {
     /// How many points.
     #[n(1)]
     pub points: Points,
+    /// The number of the message that asked; 0 where a fence listed it.
+    #[n(2)]
+    pub number: ChannelNumber,
 }
 
 /// How a request stands.

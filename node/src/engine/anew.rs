@@ -70,18 +70,18 @@ impl Former {
     ) -> Result<EntryIndex, StartError> {
         let size = self.restored.ledger.meta().next;
         let command = restart(&self.restored, (new, cosigned), by);
-        self.write(command)?;
+        self.write(command, clock::now())?;
         Ok(size)
     }
 
-    /// Writes one entry, and a checkpoint over it.
+    /// Writes one entry at a time, and a checkpoint over it.
     ///
     /// # Errors
     /// [`StartError`]; the journal is as it was, or ends with that entry.
-    pub fn write(mut self, command: Command) -> Result<(), StartError> {
+    pub fn write(mut self, command: Command, now: Time) -> Result<(), StartError> {
         let most = self.journal.frame_bytes_max();
         let mut core = Core::over(&self.restored, self.keys, most, Box::new(SystemSalts));
-        let batch = alone(&mut self.restored, &mut core, clock::now(), command)?;
+        let batch = alone(&mut self.restored, &mut core, now, command)?;
         let entries: Vec<&[u8]> = batch.entries.iter().map(|made| made.bytes.as_slice()).collect();
         let checkpoint = batch.checkpoint.as_deref().unwrap_or_default();
         self.journal.append(&entries, checkpoint.as_bytes())?;
@@ -116,7 +116,10 @@ fn restart(
 }
 
 /// A batch of one command.
-fn alone(
+///
+/// # Errors
+/// [`StartError::NotWritten`] where the ledger does not let it.
+pub fn alone(
     restored: &mut Restored,
     core: &mut Core,
     now: Time,

@@ -159,7 +159,7 @@ fn note(posts: &mut BTreeMap<TownId, Waiting>, sent: &Sent) {
         None => post.failed(sent.number),
     }
     if sent.reply.as_ref().is_some_and(|reply| reply.fault == Some(DeliveryFault::TownClosed)) {
-        post.given_up(sent.number);
+        post.closed();
     }
 }
 

@@ -44,10 +44,10 @@ impl Post {
         self.entries.retain(|number, _| waiting.waits(*number));
     }
 
-    /// The peer has closed: it will never hear this one.
-    pub fn given_up(&mut self, number: ChannelNumber) {
-        self.outbox.handle_given_up(number);
-        self.entries.remove(&number);
+    /// The peer has closed: nothing waits for it any more.
+    pub fn closed(&mut self) {
+        self.outbox.handle_closed();
+        self.entries.clear();
     }
 
     /// A transmission ended without a word.

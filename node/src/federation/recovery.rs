@@ -51,13 +51,13 @@ pub(super) async fn run(
     }
     while let Ok(true) = engine.read(|ledger| ledger.recovering_towns().next().is_some()).await {
         let next = engine.read(next_of).await.unwrap_or_default();
-        let mut moved = false;
-        for (town, next) in next {
-            moved |= match next {
-                Next::Own(from) => own(&engine, &peer, town, from).await,
-                Next::Theirs(from) => theirs(&inbox, &peer, town, from).await,
-            };
+        for (town, next) in &next {
+            match next {
+                Next::Own(from) => own(&engine, &peer, *town, *from).await,
+                Next::Theirs(from) => theirs(&inbox, &peer, *town, *from).await,
+            }
         }
+        let moved = engine.read(next_of).await.is_ok_and(|after| after != next);
         let pause = if moved { Duration::ZERO } else { LOOK };
         if tokio::time::timeout(pause, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;
@@ -73,6 +73,9 @@ pub fn next_of(ledger: &Ledger) -> Vec<(TownId, Next)> {
             return Some((*town, Next::Own(place)));
         }
         let Stage::Fenced { until, .. } = &recovering.stage else { return None };
+        if let Some(place) = recovering.next_missing() {
+            return Some((*town, Next::Theirs(place)));
+        }
         let heard = ledger.channel(town)?.heard();
         let missing = (heard.generation, heard.number) < (until.generation, until.number);
         let from = Acked { number: heard.number.next(), ..heard };
@@ -81,45 +84,41 @@ pub fn next_of(ledger: &Ledger) -> Vec<(TownId, Next)> {
     ledger.recovering_towns().filter_map(of).collect()
 }
 
-/// Fetches a page of our own messages, and writes them down in order; whether any came.
-async fn own(engine: &Engine, peer: &PeerHandle, town: TownId, from: Acked) -> bool {
+/// Fetches a page of our own messages, and writes them down in order.
+async fn own(engine: &Engine, peer: &PeerHandle, town: TownId, from: Acked) {
     let asked = exchange(peer, town, StandingRequest::Taken(from)).await;
-    let Some(StandingReply::Taken(page)) = asked else { return false };
-    let mut moved = false;
+    let Some(StandingReply::Taken(page)) = asked else { return };
     for envelope in page {
         // What is not the next one is of a gap that the fence does not list, or a lie.
-        let Ok(read) = Envelope::decode(&envelope) else { return moved };
+        let Ok(read) = Envelope::decode(&envelope) else { return };
         let place = Acked { generation: read.header().generation, number: read.header().number };
         let next = engine.read(|ledger| ledger.recovering(&town)?.next_own()).await;
         if next != Ok(Some(place)) {
-            return moved;
+            return;
         }
         let command = Command::TakeBackOwn(Nothing {}, Received { envelope: envelope.into() });
         let submission = Submission { key: None, command, evidence: None };
         match engine.submit(submission).await {
-            Ok(Answer::Entry(_) | Answer::Heard) => moved = true,
+            Ok(Answer::Entry(_) | Answer::Heard) => {}
             Ok(Answer::Rejected(refusal)) => {
                 tracing::error!(%town, number = %place.number, code = refusal.code(),
                     "a message of this town cannot be taken back");
-                return moved;
+                return;
             }
             Err(error) => {
                 tracing::warn!(%town, %error, "a message was not taken back yet");
-                return moved;
+                return;
             }
         }
     }
-    moved
 }
 
 /// Fetches a page of the town's messages, and has them handled as if they came now.
-async fn theirs(inbox: &Inbox, peer: &PeerHandle, town: TownId, from: Acked) -> bool {
+async fn theirs(inbox: &Inbox, peer: &PeerHandle, town: TownId, from: Acked) {
     let asked = exchange(peer, town, StandingRequest::Sent(from)).await;
-    let Some(StandingReply::Sent(page)) = asked else { return false };
-    let mut heard = None;
+    let Some(StandingReply::Sent(page)) = asked else { return };
     for delivery in page {
         let bytes = codec::encode(&delivery);
-        heard = inbound::deliver(inbox, Party::Town(town), &bytes).await.heard;
+        inbound::deliver(inbox, Party::Town(town), &bytes).await;
     }
-    heard.is_some_and(|heard| (heard.generation, heard.number) >= (from.generation, from.number))
 }

@@ -75,6 +75,20 @@ impl Channel {
         self.keys = None;
     }
 
+    /// A message of an older generation comes that a fence of ours listed, and that a restore lost.
+    pub fn missed(&mut self, place: Acked) {
+        let lists = self.fences.iter_mut().flatten();
+        for list in lists.filter(|list| list.generation == place.generation) {
+            if !list.holds(place.number) {
+                list.beyond.push(place.number);
+                list.beyond.sort_unstable();
+            }
+            while list.beyond.first() == Some(&list.through.next()) {
+                list.through = list.beyond.remove(0);
+            }
+        }
+    }
+
     /// The peer's last message that came, of the newest generation of which one came.
     #[must_use]
     pub fn last_held(&self) -> Option<Acked> {

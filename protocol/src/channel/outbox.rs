@@ -76,9 +76,10 @@ impl Outbox {
         }
     }
 
-    /// The peer will never hear it, and said so: it is not sent again.
-    pub fn handle_given_up(&mut self, number: ChannelNumber) {
-        self.waiting.remove(&number);
+    /// The peer hears nothing more, and said so. What it has over a gap it does not say it heard,
+    /// so that waiting for that would have no end.
+    pub fn handle_closed(&mut self) {
+        self.waiting.clear();
     }
 
     /// The peer said what it heard: everything up to there is done. What it heard in another of

@@ -81,4 +81,8 @@ pub enum Step {
     /// An offer that the town did not list is void for ever, and its lots come back.
     #[n(3)]
     TakeOfferBack(#[n(0)] TransferId),
+    /// The town began anew as well: what this one has of it is listed again, since it may not have
+    /// heard so. It does nothing if it had.
+    #[n(4)]
+    FenceAgain,
 }

@@ -8,7 +8,7 @@ use crate::{
     control::ControlMessage,
     entry::Effect,
     envelope::{Envelope, Purpose},
-    id::{AccountId, EntryIndex, Generation, TownId},
+    id::{AccountId, EntryIndex, Generation, TownId, TransferId},
     library::LibraryMessage,
     lot::{LOTS_MAX, Lot, Return, points_of},
     points::Points,
@@ -52,6 +52,9 @@ impl Ledger {
             (None, Purpose::Money) => return Err(Refusal::NoAgreement),
         };
         let message = Message::of(&envelope);
+        if self.is_missing(&envelope) {
+            return self.plan_missing(&envelope, message, channel);
+        }
         if let Some(message) = &message
             && let Some(plan) = self.plan_restoring(&envelope, message, channel)?
         {
@@ -59,6 +62,8 @@ impl Ledger {
         }
         match channel.arrival(&envelope, self.meta.town) {
             Arrival::New => {}
+            // Its delivery was proved by the log, whose key is another one.
+            Arrival::NotLinked if !self.is_revoked_at(&envelope, channel) => {}
             // The fork is written down: from then on the channel is frozen.
             Arrival::Fork(_) => return Ok(Plan::FACT),
             Arrival::Frozen => return Err(Refusal::ChannelFrozen),
@@ -88,7 +93,7 @@ impl Ledger {
         }
     }
 
-    fn plan_money(
+    pub(super) fn plan_money(
         &self,
         envelope: &Envelope,
         message: Option<Message>,
@@ -291,14 +296,21 @@ impl Ledger {
         if envelope.header().purpose != Purpose::Money {
             self.make_channel(&town).map_err(|_| Broken::Unknown)?;
         }
+        let missing = self.is_missing(&envelope);
         let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
-        let is_new = channel.arrival(&envelope, me) == Arrival::New;
+        let new = matches!(channel.arrival(&envelope, me), Arrival::New | Arrival::NotLinked);
+        let is_new = missing || new;
         if let Some(Message::TakeBack(_) | Message::Fence(_)) = &message
             && envelope.header().generation > channel.peer_generation()
         {
-            channel.fenced(envelope.header().generation);
+            self.peer_begins_anew(&envelope);
         }
+        let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
         let acknowledged = channel.received(&envelope, me);
+        if missing {
+            self.note_missing(&envelope);
+        }
+        let channel = self.channels.get_mut(&town).ok_or(Broken::Unknown)?;
         if let Some(sent) = &effect.sent {
             channel.sent(sent, index);
         }
@@ -325,18 +337,14 @@ impl Ledger {
             Some(Message::Offer(offer)) => self.given(town, offer, effect)?,
             Some(Message::Request(body)) => self.apply_requested(town, body, effect),
             Some(Message::Decline(body)) => self.apply_declined(town, body),
+            Some(Message::Refund(body)) => self.refund_given(town, body, effect)?,
+            Some(Message::PeriodEnd(_)) if missing => {}
             Some(Message::PeriodEnd(statement)) => {
                 self.apply_period_stated(town, envelope.header().number, statement);
             }
             Some(Message::PeriodAnswer(answer)) => self.apply_period_answered(town, answer),
             Some(Message::Fence(fence)) => self.apply_fence(&envelope, fence),
-            Some(
-                Message::Answer(_)
-                | Message::Withdraw(_)
-                | Message::TakeBack(_)
-                | Message::Refund(_),
-            )
-            | None => {}
+            Some(Message::Answer(_) | Message::Withdraw(_) | Message::TakeBack(_)) | None => {}
         }
         if is_new && let Some(message) = LibraryMessage::of(&envelope) {
             self.library_heard(town, &message);
@@ -345,7 +353,7 @@ impl Ledger {
             self.agreement_heard(town, message);
         }
         match ControlMessage::of(&envelope) {
-            Some(ControlMessage::NewKey(change)) if is_new => self.key_changed(&envelope, &change),
+            Some(ControlMessage::NewKey(change)) if new => self.key_changed(&envelope, &change),
             Some(ControlMessage::Closed(part)) if is_new => self.note_closed(town, part),
             Some(_) | None => {}
         }
@@ -375,7 +383,7 @@ impl Ledger {
         let points = match message {
             Some(Message::Offer(offer)) => {
                 if let Recipient::Shop(_) = offer.recipient {
-                    self.note_shop_answer(offer, &answer.answer, sent.hash())?;
+                    self.note_shop_answer(offer.transfer, &answer.answer, sent.hash())?;
                 }
                 points_of(&offer.lots)
             }
@@ -384,9 +392,24 @@ impl Ledger {
         };
         let Answer::Accept { date } = answer.answer else { return Ok(()) };
         if let Some(Message::Refund(body)) = message {
-            self.note_refunded(body)?;
+            self.note_refunded(town, body)?;
         }
         self.note_in_period((town, Flow::Taken), date, answer.transfer, points)
+    }
+
+    /// What was on its way is with who sent it again.
+    pub(super) fn came_back(
+        &mut self,
+        index: EntryIndex,
+        transfer: TransferId,
+        outgoing: Outgoing,
+        reason: RefuseReason,
+    ) -> Result<(), Broken> {
+        self.unspend(&outgoing)?;
+        self.unrefund(&outgoing)?;
+        let stage = OutgoingStage::Returned { reason, entry: index };
+        self.outgoing.insert(transfer, Outgoing { stage, ..outgoing });
+        Ok(())
     }
 
     fn close_outgoing(
@@ -411,9 +434,7 @@ impl Ledger {
                 OutgoingStage::Settled { date, entry: index }
             }
             Answer::Refuse { reason } => {
-                self.unspend(&outgoing)?;
-                self.unrefund(&outgoing)?;
-                OutgoingStage::Returned { reason, entry: index }
+                return self.came_back(index, body.transfer, outgoing, reason);
             }
         };
         self.outgoing.insert(body.transfer, Outgoing { stage, ..outgoing });

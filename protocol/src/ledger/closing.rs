@@ -204,6 +204,7 @@ impl Ledger {
             answered: BTreeSet::new(),
         });
         known.answered.extend(part.answers);
+        self.requests_closed(town);
     }
 
     /// The offer to come back, if its town has closed and never answered it.
@@ -249,10 +250,6 @@ impl Ledger {
         unanswered: &OfferUnanswered,
     ) -> Result<(), Broken> {
         let outgoing = self.outgoing.get(&unanswered.transfer).cloned().ok_or(Broken::Unknown)?;
-        self.unspend(&outgoing)?;
-        self.unrefund(&outgoing)?;
-        let stage = OutgoingStage::Returned { reason: RefuseReason::Closed, entry: index };
-        self.outgoing.insert(unanswered.transfer, Outgoing { stage, ..outgoing });
-        Ok(())
+        self.came_back(index, unanswered.transfer, outgoing, RefuseReason::Closed)
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{Ledger, Plan, restore::Stage};
 use crate::{
-    channel::Channel,
+    channel::{Channel, fence::Listed},
     command::Step,
     envelope::{Acked, Envelope},
     id::{ChannelNumber, TownId, TransferId},
@@ -20,6 +20,26 @@ impl Ledger {
         let fence = FenceBody { generation, lists: after.fences().to_vec() };
         let message = self.draft(after, town, &Message::Fence(fence));
         Plan { postings: Postings::NONE, message: Some(message) }
+    }
+
+    /// A peer begins anew, with what this town has of it.
+    pub(super) fn peer_begins_anew(&mut self, envelope: &Envelope) {
+        let (header, key) = (envelope.header(), self.unsaid_key(envelope));
+        let Some(channel) = self.channels.get_mut(&header.sender) else { return };
+        let heard = channel.heard().number;
+        channel.fenced(header.generation);
+        if let Some(key) = key {
+            channel.pin_key(key);
+        }
+        self.statements_of_older(&header.sender, heard);
+    }
+
+    /// The other town began anew as well, and may not have heard what this one has of it.
+    fn fences_again(&self, town: &TownId, steps: &mut Vec<Step>) {
+        let begun = self.channels.get(town).is_some_and(|channel| !channel.fences().is_empty());
+        if begun && !steps.contains(&Step::FenceAgain) {
+            steps.insert(0, Step::FenceAgain);
+        }
     }
 
     pub(super) fn apply_fence(&mut self, envelope: &Envelope, fence: &FenceBody) {
@@ -39,6 +59,7 @@ impl Ledger {
         };
         let mut steps = recovering.steps.clone();
         let carried = steps.clone();
+        self.fences_again(&town, &mut steps);
         let mut held: Vec<TransferId> = Vec::new();
         for (transfer, incoming) in self.incoming.iter().filter(|(_, known)| known.town == town) {
             let again = Step::AnswerAgain(*transfer);
@@ -68,6 +89,12 @@ impl Ledger {
                 steps.push(again);
             }
         }
+        self.asks_fenced(&town, listed);
+        let in_order = |number: ChannelNumber| {
+            let same = |list: &&Listed| list.generation == last.generation;
+            number <= fence.lists.iter().find(same).map_or(ChannelNumber(0), |list| list.through)
+        };
+        self.statements_fenced(&town, in_order);
         // Their numbers are of a generation that has ended.
         for transfer in held {
             if let Some(incoming) = self.incoming.get_mut(&transfer) {

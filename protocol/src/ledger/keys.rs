@@ -4,7 +4,7 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 use minicbor::{Decode, Encode};
 
-use super::{Broken, Ledger, Plan};
+use super::{Broken, Ledger, Plan, restore::Stage};
 use crate::{
     channel::Channel,
     codec,
@@ -12,12 +12,13 @@ use crate::{
     control::{ControlMessage, KeyChange},
     directory::Member,
     entry::Effect,
-    envelope::{Envelope, Purpose},
+    envelope::{Envelope, Purpose, Unsigned},
     id::{EntryIndex, TownId},
     key::JobKind,
     posting::Postings,
     refusal::Refusal,
     signature::PublicKey,
+    transfer::Message,
 };
 
 /// What the journal says of this town's own channel keys, besides the one in force.
@@ -101,7 +102,9 @@ impl Ledger {
     }
 
     pub(super) fn apply_key_change(&mut self, change: &KeyChange) {
-        let towns: BTreeSet<TownId> = self.channels.iter().map(|(town, _)| *town).collect();
+        // To whom nothing was said in a new generation, it begins under the new key.
+        let towns = self.channels.iter().map(|(town, _)| *town);
+        let towns: BTreeSet<TownId> = towns.filter(|town| !self.begins_with(town)).collect();
         let former = FormerKey { key: change.old, stolen: change.by_old.is_none() };
         self.meta.channel_key = change.new;
         let keys = self.meta.keys.get_or_insert_default();
@@ -109,12 +112,24 @@ impl Ledger {
         keys.telling = (!towns.is_empty()).then_some(Telling { change: *change, towns });
     }
 
+    /// Whether nothing was said to a town yet in a generation that has begun anew.
+    fn begins_with(&self, town: &TownId) -> bool {
+        self.recovering(town).is_some_and(|recovering| recovering.stage == Stage::ToAsk)
+    }
+
     fn telling(&self) -> Option<&Telling> {
         self.meta.keys.as_ref()?.telling.as_ref()
     }
 
-    /// Refuses to say anything to a town before it is told of the new key: it could not judge it.
+    /// Refuses to say anything to a town before it is asked for what it has, in a new generation, or
+    /// told of the new key: it could not judge it.
     pub(super) fn is_told(&self, command: &Command, plan: &Plan) -> Result<(), Refusal> {
+        let to = plan.message.as_ref().map(Unsigned::recipient);
+        if to.is_some_and(|town| self.begins_with(&town))
+            && !matches!(command, Command::StepFence(..))
+        {
+            return Err(Refusal::Recovering);
+        }
         if matches!(command, Command::AnnounceKey(..)) {
             return Ok(());
         }
@@ -173,16 +188,44 @@ impl Ledger {
         }
         let channel = self.channels.get(&header.sender);
         let channel = channel.filter(|channel| channel.peer_generation() == header.generation);
-        let Some(channel) = channel else { return Ok(member.channel_key) };
+        let Some(channel) = channel else {
+            return Ok(self.unsaid_key(envelope).unwrap_or(member.channel_key));
+        };
         let Some(key) = channel.key_at(header.number) else { return Ok(member.channel_key) };
         if channel.needs_link(header.number) || key == member.channel_key {
             return Ok(key);
         }
+        let of_the_next = envelope.verify(member.channel_key).is_ok();
+        // The change of key may be what a restore lost: it is had again only behind the fence.
+        if of_the_next
+            && self.awaits_fence(&header.sender)
+            && matches!(Message::of(envelope), Some(Message::Fence(_)))
+        {
+            return Ok(member.channel_key);
+        }
         // Signed by the key to come, or by one that is revoked: its change has to come first.
-        if member.has_revoked(&key) || envelope.verify(member.channel_key).is_ok() {
+        if member.has_revoked(&key) || of_the_next {
             return Err(Refusal::KeyChanging);
         }
         Ok(key)
+    }
+
+    /// The key under which a peer begins a generation, where the directory names one already that
+    /// the peer has not changed to.
+    pub(super) fn unsaid_key(&self, envelope: &Envelope) -> Option<PublicKey> {
+        let sender = envelope.header().sender;
+        let member = self.members.get(&sender)?;
+        let known = self.channels.get(&sender)?.last_key()?;
+        let unsaid = known != member.channel_key && !member.has_revoked(&known);
+        (unsaid && envelope.verify(known).is_ok()).then_some(known)
+    }
+
+    /// Whether the directory revokes the key that was in force at a message's number.
+    pub(super) fn is_revoked_at(&self, envelope: &Envelope, channel: &Channel) -> bool {
+        let header = envelope.header();
+        let member = self.members.get(&header.sender);
+        let key = channel.key_at(header.number);
+        key.is_none_or(|key| member.is_none_or(|member| member.has_revoked(&key)))
     }
 
     /// A peer's change of key, at its place in the chain.

@@ -59,6 +59,10 @@ pub struct Recovering {
     /// What is signed again or given up once its fence is here.
     #[n(3)]
     pub steps: Vec<Step>,
+    /// The town's messages of older generations that a fence of ours listed before a restore lost
+    /// both: the town goes by that list.
+    #[n(4)]
+    pub missing: Option<BTreeSet<Acked>>,
 }
 
 /// How far the taking back is.
@@ -134,6 +138,12 @@ impl Recovering {
         })
     }
 
+    /// The next message of the town's older generations that is to be had again.
+    #[must_use]
+    pub fn next_missing(&self) -> Option<Acked> {
+        self.missing.as_ref()?.first().copied()
+    }
+
     /// Whether messages of the town about money can be handled: its fence and all our own are here.
     #[must_use]
     pub fn hears(&self) -> bool {
@@ -146,6 +156,11 @@ impl Ledger {
     #[must_use]
     pub fn recovering(&self, town: &TownId) -> Option<&Recovering> {
         self.meta.recovery.as_ref()?.towns.get(town)
+    }
+
+    /// Whether a town was asked for its fence, and has not answered.
+    pub(super) fn awaits_fence(&self, town: &TownId) -> bool {
+        self.recovering(town).is_some_and(|recovering| recovering.stage == Stage::Asked)
     }
 
     /// Whether an answer's number is one of the generation of now: not before the fence has come,
@@ -228,8 +243,9 @@ impl Ledger {
                 }
                 Some(Recovering { stage: Stage::Fenced { .. }, .. }) | None => sent,
             };
-            let steps = before.map(|before| before.steps).unwrap_or_default();
-            let begun = Recovering { last, stage: Stage::ToAsk, named: false, steps };
+            let (steps, missing) =
+                before.map(|before| (before.steps, before.missing)).unwrap_or_default();
+            let begun = Recovering { last, stage: Stage::ToAsk, named: false, steps, missing };
             recovery.towns.insert(town, begun);
         }
         self.meta.recovery = Some(recovery);
@@ -312,6 +328,7 @@ impl Ledger {
                 let recovering = self.recovering(&town).ok_or(Refusal::NotWellFormed)?;
                 Ok(say(&Message::TakeBack(TakeBackBody { last: recovering.last })))
             }
+            Step::FenceAgain => Ok(self.plan_fence(town, channel)),
             Step::AnswerAgain(transfer) => Ok(match self.incoming.get(&transfer) {
                 Some(incoming) => say(&Message::Answer(incoming.answer)),
                 None => Plan::FACT,
@@ -354,13 +371,12 @@ impl Ledger {
                     self.note_answer(index, town, sent, answer);
                 }
             }
-            Step::WithdrawAgain(_) => {}
+            Step::WithdrawAgain(_) | Step::FenceAgain => {}
             Step::TakeOfferBack(transfer) => {
-                if let Some(outgoing) = self.outgoing.get_mut(&transfer)
+                if let Some(outgoing) = self.outgoing.get(&transfer).cloned()
                     && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
                 {
-                    let reason = RefuseReason::Fenced;
-                    outgoing.stage = OutgoingStage::Returned { reason, entry: index };
+                    self.came_back(index, transfer, outgoing, RefuseReason::Fenced)?;
                 }
             }
         }
@@ -406,6 +422,10 @@ impl Ledger {
                 match channel.arrival(envelope, self.meta.town) {
                     Arrival::New | Arrival::TooFarAhead => Ok(Some(Plan::FACT)),
                     Arrival::OtherGeneration if begins && in_directory() => Ok(Some(Plan::FACT)),
+                    // What links it is heard only behind it; it is taken unless its key is stolen.
+                    Arrival::NotLinked if !self.is_revoked_at(envelope, channel) => {
+                        Ok(Some(Plan::FACT))
+                    }
                     Arrival::OtherGeneration
                     | Arrival::Duplicate
                     | Arrival::Old
@@ -446,7 +466,8 @@ impl Ledger {
             self.incoming.get(transfer).is_some_and(|known| known.town == *town)
         };
         let waits = self.meta.recovery.as_ref().is_some_and(|known| known.given.iter().any(from));
-        let done = recovering.hears() && recovering.steps.is_empty() && all && !waits;
+        let listed = recovering.next_missing().is_some();
+        let done = recovering.hears() && recovering.steps.is_empty() && all && !waits && !listed;
         if let (true, Some(recovery)) = (done, &mut self.meta.recovery) {
             recovery.towns.remove(town);
         }

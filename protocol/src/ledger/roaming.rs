@@ -79,7 +79,9 @@ impl Ledger {
         effect: &Effect,
     ) -> Result<(), Broken> {
         self.note_sent(intent.base, index, effect)?;
-        let state = AskState::Waiting(Ask { town: intent.base, points: intent.points });
+        let number = effect.sent.as_ref().ok_or(Broken::Unknown)?.header().number;
+        let ask = Ask { town: intent.base, points: intent.points, number };
+        let state = AskState::Waiting(ask);
         let asking = Asking { merchant: intent.merchant, state };
         self.asking.insert(request_of(&intent.key), asking);
         Ok(())
@@ -104,6 +106,12 @@ impl Ledger {
             return Err(Refusal::NotYourPayment);
         }
         match asking.state {
+            // Nothing comes any more.
+            AskState::Waiting(ask) if self.closed_peer(&ask.town).is_some() => Ok(Plan::FACT),
+            // The shop may have the points, by an entry that a restore lost.
+            AskState::Waiting(ask) if self.recovering(&ask.town).is_some() => {
+                Err(Refusal::Recovering)
+            }
             AskState::Waiting(ask) => {
                 let channel = self.channels.get(&ask.town).ok_or(Refusal::NoAgreement)?;
                 let answer = Answer::Refuse { reason: RefuseReason::Cancelled };
@@ -191,11 +199,22 @@ impl Ledger {
         self.asked.insert(body.request, asked);
     }
 
-    /// A request that was offered on by an entry that a restore lost is not offered on again.
+    /// A request that was answered by an entry that a restore lost is not answered again.
     pub(super) fn close_request(&mut self, town: TownId, request: &TransferId) {
-        if self.asked.contains(request) {
-            self.asked.insert(*request, Asked::Answered(town));
-            self.unanswered.remove(request);
+        self.asked.insert(*request, Asked::Answered(town));
+        self.unanswered.remove(request);
+    }
+
+    /// A town has closed: none of its shops takes anything any more.
+    pub(super) fn requests_closed(&mut self, town: TownId) {
+        let of = |(request, asked): (&TransferId, &Asked)| match asked {
+            Asked::Waiting { town: of, .. } if *of == town => Some(*request),
+            Asked::Waiting { .. } | Asked::Answered(_) | Asked::Cancelled(_) => None,
+        };
+        let waiting: Vec<TransferId> = self.unanswered().filter_map(of).collect();
+        for request in waiting {
+            self.asked.insert(request, Asked::Cancelled(town));
+            self.unanswered.remove(&request);
         }
     }
 
@@ -337,11 +356,11 @@ impl Ledger {
     /// Notes what became of a request of ours whose offer was answered.
     pub(super) fn note_shop_answer(
         &mut self,
-        offer: &OfferBody,
+        request: TransferId,
         answer: &Answer,
         accept: Digest,
     ) -> Result<(), Broken> {
-        let Some(asking) = self.asking.get_mut(&offer.transfer) else { return Ok(()) };
+        let Some(asking) = self.asking.get_mut(&request) else { return Ok(()) };
         let AskState::Waiting(ask) = asking.state else { return Ok(()) };
         let merchant = asking.merchant;
         match answer {
@@ -358,7 +377,7 @@ impl Ledger {
                     refunded: Points::ZERO,
                     accept,
                 };
-                let payment = PaymentId(offer.transfer.0);
+                let payment = PaymentId(request.0);
                 self.payments.insert(payment, Payment { merchant, state });
                 self.shop_took(merchant, *date, Taken::Payment, ask.points)
             }

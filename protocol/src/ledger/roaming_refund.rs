@@ -81,15 +81,25 @@ impl Ledger {
         body: &RefundBody,
         channel: &Channel,
     ) -> Result<Plan, Refusal> {
-        if self.incoming.contains(&body.refund) {
+        let town = envelope.header().sender;
+        let given = self.is_given(&body.refund);
+        if self.incoming.contains(&body.refund) && !given {
             return Ok(Plan::FACT);
         }
-        let town = envelope.header().sender;
-        let under_way = self.outgoing.get(&body.original).is_some_and(|outgoing| {
-            outgoing.town == town && matches!(outgoing.stage, OutgoingStage::Waiting { .. })
-        });
-        if under_way {
+        let outgoing = self.outgoing.get(&body.original).filter(|outgoing| outgoing.town == town);
+        let waits = |outgoing: &Outgoing| matches!(outgoing.stage, OutgoingStage::Waiting { .. });
+        if outgoing.is_some_and(waits) || self.is_lost_under_way(town, &body.original) {
             return Err(Refusal::OriginalUnderWay);
+        }
+        if given {
+            // It was taken by an entry that a restore lost, and is done again.
+            let postings = self.gives_back(town, body).ok();
+            let unknown = || {
+                let owed = Account::OwedBy(town);
+                Postings::between(owed, Account::Unclaimed, body.points)
+            };
+            let postings = postings.or_else(unknown).ok_or(Refusal::TooManyPoints)?;
+            return Ok(Plan::moving(postings));
         }
         let (answer, postings) = match self.gives_back(town, body) {
             Ok(postings) => (Answer::Accept { date: self.meta.day }, postings),
@@ -101,9 +111,14 @@ impl Ledger {
     }
 
     fn gives_back(&self, town: TownId, body: &RefundBody) -> Result<Postings, RefuseReason> {
-        let paid = self.paid_away.get(&body.original);
-        let paid = paid.filter(|paid| paid.town == town && paid.accept == body.accept);
-        let paid = paid.ok_or(RefuseReason::UnknownOriginal)?;
+        let Some(paid) = self.paid(town, body) else {
+            let left = self.lost_original(town, &body.original);
+            let left = left.ok_or(RefuseReason::UnknownOriginal)?;
+            if body.points > left || body.points.is_zero() {
+                return Err(RefuseReason::OverRefunded);
+            }
+            return Self::to_loss(town, body.points).ok_or(RefuseReason::UnknownOriginal);
+        };
         let left = left_of(paid);
         if body.points > left || body.points.is_zero() {
             return Err(RefuseReason::OverRefunded);
@@ -113,11 +128,37 @@ impl Ledger {
         Postings::balanced(postings).ok_or(RefuseReason::UnknownOriginal)
     }
 
-    /// Notes a refund that was taken.
-    pub(super) fn note_refunded(&mut self, body: &RefundBody) -> Result<(), Broken> {
-        let paid = self.paid_away.get_mut(&body.original).ok_or(Broken::Unknown)?;
-        paid.refunded = paid.refunded.plus(body.points).ok_or(Broken::Balance)?;
+    fn paid(&self, town: TownId, body: &RefundBody) -> Option<&PaidAway> {
+        let paid = self.paid_away.get(&body.original);
+        paid.filter(|paid| paid.town == town && paid.accept == body.accept)
+    }
+
+    /// Notes a refund that was taken. One that a restore lost may be of a payment that nobody
+    /// knows any more.
+    pub(super) fn note_refunded(&mut self, town: TownId, body: &RefundBody) -> Result<(), Broken> {
+        let lost = self.lost_original(town, &body.original);
+        if self.paid(town, body).is_some() {
+            let paid = self.paid_away.get_mut(&body.original).ok_or(Broken::Unknown)?;
+            paid.refunded = paid.refunded.plus(body.points).ok_or(Broken::Balance)?;
+        } else if let Some(left) = lost.and_then(|left| left.minus(body.points)) {
+            let lost = self.recovery_mut().lost.get_mut(&body.original);
+            lost.ok_or(Broken::Unknown)?.points = left;
+        }
         Ok(())
+    }
+
+    /// Notes a refund that comes again behind a restore which lost that it was taken.
+    pub(super) fn refund_given(
+        &mut self,
+        town: TownId,
+        body: &RefundBody,
+        effect: &Effect,
+    ) -> Result<(), Broken> {
+        if effect.postings.as_slice().is_empty() || !self.end_given(&body.refund) {
+            return Ok(());
+        }
+        self.note_refunded(town, body)?;
+        self.note_given(town, body.refund, body.points)
     }
 
     /// The postings by which what is on its way comes back to who sent it.

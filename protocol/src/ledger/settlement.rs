@@ -3,13 +3,15 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use super::{Broken, Ledger, Plan};
+use super::{Broken, Ledger, Plan, restore::Stage};
 use crate::{
     account::{Account, Side},
+    channel::fence::Listed,
     command::{Command, Nothing, PeriodNamed},
     date::BusinessDate,
     entry::Effect,
-    id::{EntryIndex, TownId, TransferId},
+    envelope::Acked,
+    id::{ChannelNumber, EntryIndex, TownId, TransferId},
     key::JobKind,
     points::Points,
     posting::{Posting, Postings},
@@ -133,13 +135,14 @@ impl Ledger {
     pub(super) fn apply_period_stated(
         &mut self,
         town: TownId,
-        number: crate::id::ChannelNumber,
+        number: ChannelNumber,
         statement: &PeriodStatement,
     ) {
         let key = PeriodKey { town, month: statement.month, flow: Flow::Given };
         let none = Period { own: Tally::default(), stage: PeriodStage::Open };
         let mut period = self.periods.get(&key).cloned().unwrap_or(none);
-        if matches!(period.stage, PeriodStage::Closed | PeriodStage::Paid) {
+        // One that is agreed comes again where a restore lost the answer, and is answered again.
+        if period.stage == PeriodStage::Paid {
             return;
         }
         period.stage = PeriodStage::Stated { taken: statement.taken, number };
@@ -220,6 +223,72 @@ impl Ledger {
         self.set_period(key, period);
     }
 
+    fn stated(&self, town: &TownId, flow: Flow) -> Vec<(PeriodKey, ChannelNumber)> {
+        let stated = self.periods.iter().filter_map(|(key, period)| match period.stage {
+            PeriodStage::Stated { number, .. } if key.town == *town && key.flow == flow => {
+                Some((*key, number))
+            }
+            PeriodStage::Stated { .. }
+            | PeriodStage::Open
+            | PeriodStage::Closed
+            | PeriodStage::Differs { .. }
+            | PeriodStage::Paid => None,
+        });
+        stated.collect()
+    }
+
+    fn restage(&mut self, key: PeriodKey, stage: impl Fn(PeriodStage) -> PeriodStage) {
+        if let Some(period) = self.periods.get(&key).cloned() {
+            let stage = stage(period.stage);
+            self.set_period(key, Period { own: period.own, stage });
+        }
+    }
+
+    /// The other town begins anew, and everything up to this number of it is here: what it stated
+    /// beyond is void, and what was stated to it, it may not have.
+    pub(super) fn statements_of_older(&mut self, town: &TownId, heard: ChannelNumber) {
+        for (key, number) in self.stated(town, Flow::Given) {
+            self.restage(key, if number > heard { open } else { numberless });
+        }
+        for (key, _) in self.stated(town, Flow::Taken) {
+            self.restage(key, open);
+        }
+    }
+
+    /// A restored town's statements that the other one never got, or got over a gap, are void.
+    pub(super) fn statements_fenced(
+        &mut self,
+        town: &TownId,
+        in_order: impl Fn(ChannelNumber) -> bool,
+    ) {
+        for (key, number) in self.stated(town, Flow::Taken) {
+            self.restage(key, if in_order(number) { numberless } else { open });
+        }
+    }
+
+    /// A statement that was taken back: it is answered, or was, unless it is void.
+    pub(super) fn take_statement_back(
+        &mut self,
+        town: TownId,
+        place: Acked,
+        statement: &PeriodStatement,
+    ) {
+        let recovering = self.recovering(&town).map(|recovering| &recovering.stage);
+        let Some(Stage::Fenced { lists, .. }) = recovering else { return };
+        let void =
+            |list: &Listed| list.generation == place.generation && list.through < place.number;
+        if lists.iter().any(void) {
+            return;
+        }
+        let key = PeriodKey { town, month: statement.month, flow: Flow::Taken };
+        let none = Period { own: Tally::default(), stage: PeriodStage::Open };
+        let mut period = self.periods.get(&key).cloned().unwrap_or(none);
+        if period.stage == PeriodStage::Open {
+            period.stage = PeriodStage::Stated { taken: statement.taken, number: ChannelNumber(0) };
+            self.set_period(key, period);
+        }
+    }
+
     pub(super) fn plan_restate(&self, named: &PeriodNamed) -> Result<Plan, Refusal> {
         let period = self.periods.get(&key_of(named, Flow::Taken)).ok_or(Refusal::UnknownPeriod)?;
         match period.stage {
@@ -284,6 +353,23 @@ impl Ledger {
                 self.set_period(key, period);
             }
         }
+    }
+}
+
+fn open(_: PeriodStage) -> PeriodStage {
+    PeriodStage::Open
+}
+
+/// Number 0 stands for one of a generation that has ended: everything before it is here.
+fn numberless(stage: PeriodStage) -> PeriodStage {
+    match stage {
+        PeriodStage::Stated { taken, .. } => {
+            PeriodStage::Stated { taken, number: ChannelNumber(0) }
+        }
+        PeriodStage::Open
+        | PeriodStage::Closed
+        | PeriodStage::Differs { .. }
+        | PeriodStage::Paid => stage,
     }
 }
 

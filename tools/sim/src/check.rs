@@ -1,6 +1,7 @@
 //! What has to hold when all is quiet, judged from the journals and by rules of its own.
 
 mod grace;
+mod months;
 mod transfers;
 
 use jichi_protocol::{
@@ -81,6 +82,8 @@ pub(crate) fn at_the_end(world: &World) -> Result<(), Violation> {
             }
             if one.index < other.index && !world.is_open(one.index, other.index) {
                 crossed((one, a), (other, b))?;
+                months::are_agreed(world, (one, a), (other, b))?;
+                months::are_agreed(world, (other, b), (one, a))?;
             }
         }
     }
@@ -98,6 +101,11 @@ fn quiet(world: &World, index: usize, up: &Up) -> Result<(), Violation> {
         let waits = matches!(outgoing.stage, OutgoingStage::Waiting { .. });
         if waits && !open(town_of(&outgoing.town)) {
             return Err(format!("town {index}: transfer {id} is still under way"));
+        }
+    }
+    for (request, _) in up.ledger.unanswered() {
+        if !world.is_any_open(index) {
+            return Err(format!("town {index}: request {request} is not answered"));
         }
     }
     let frozen = up.ledger.channels().find(|(_, channel)| channel.is_frozen());
@@ -156,13 +164,15 @@ fn crossed(one: (&Town, &Up), other: (&Town, &Up)) -> Result<(), Violation> {
     ))
 }
 
-/// All points that were given, wherever they are now: held, lapsed, unclaimed, spent.
-fn held(ledger: &Ledger) -> u64 {
+/// All points that were given, wherever they are now: held, lapsed, unclaimed, shops'.
+pub(crate) fn held(ledger: &Ledger) -> u64 {
     let holders = ledger.holders().map(|(_, holder)| {
         Points::sum(holder.lots.iter().map(|lot| lot.points)).unwrap_or(Points::MAX).get()
     });
     let books = ledger.books().map(|(account, _)| match account {
-        Account::Lapsed(_) | Account::Unclaimed => ledger.balance(account).get(),
+        Account::Lapsed(_) | Account::Unclaimed | Account::Merchant(_) => {
+            ledger.balance(account).get()
+        }
         _ => 0,
     });
     holders.chain(books).sum()

@@ -1,77 +1,120 @@
-//! Every order of a small core: two towns, one offer, one cancel, any loss, two doubles, two
-//! crashes. States are told apart by what they hold, and each is visited once.
+//! Every order of a small core: two towns, one offer, one cancel, one change of key and one restore.
+//! Whatever was sent may arrive at any time from then on, any number of times or never, so
+//! that losses, copies and delays have no bound; a crash can lose whatever is not durable. States
+//! are told apart by what they hold, and each is visited once.
+
+mod side;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
+    thread,
 };
 
 use jichi_node::federation::arriving::submission;
 use jichi_protocol::{
-    account::Account,
-    command::{Actor, ByActor, Command, OfferPrivate, OfferShared, Source, WithdrawShared},
+    account::{Account, LossCause},
+    command::{
+        Actor, ByActor, ByTwo, Command, Nothing, OfferPrivate, OfferShared, Received, Restart,
+        Source, WithdrawShared,
+    },
+    control::KeyChange,
     digest::Digest,
-    entry::{Entry, Outcome, Salt, Submission},
+    entry::Submission,
     envelope::Envelope,
-    id::TransferId,
+    id::{Generation, OfficerId, TransferId},
     key::{ClientKey, OperationKey},
-    ledger::{Checked, Decided, Ledger},
+    ledger::LostStage,
     points::Points,
-    transfer::{Answer, Message, OutgoingStage},
+    signature::Domain,
+    transfer::OutgoingStage,
 };
 
 use crate::{
     out::{self, Watch},
     run,
-    setup::{self, keys, town_id},
+    setup::{self, GIVEN, OFFICER, RESIDENTS, keys, town_id},
 };
+use side::Side;
 
-const DOUBLES: u8 = 2;
-const CRASHES: u8 = 2;
 const TRANSFER: TransferId = TransferId([1; 16]);
 const POINTS: u32 = 50;
+/// Rounds in which nothing is lost any more, until all has to be quiet.
+const ROUNDS: usize = 24;
 
-/// One town: what is durable, and at most one entry that is not yet.
-#[derive(Clone)]
-struct Side {
-    durable: Ledger,
-    /// The state ahead of the disk, and the message that waits for the sync.
-    ahead: Option<(Ledger, Option<Rc<Envelope>>)>,
-    /// Messages that are durable, by number; those that are not acknowledged may go out.
-    sent: Vec<Rc<Envelope>>,
-    /// Answers that were given, for ever: a defect would give two.
-    answers: Vec<Answer>,
+/// What may happen once, besides the offer and its cancel: which town changes its key, and which
+/// towns are restored from older journals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way {
+    changes: Option<usize>,
+    restored: [bool; 2],
 }
+
+const fn way(changes: Option<usize>, restored: [bool; 2]) -> Way {
+    Way { changes, restored }
+}
+
+/// Town 0 offers. Two restores are left to random courses: what one town lost, the other may have had
+/// alone, and that stays open.
+const WAYS: [Way; 9] = [
+    way(Some(0), [false, true]),
+    way(Some(1), [false, true]),
+    way(Some(0), [true, false]),
+    way(Some(1), [true, false]),
+    way(None, [true, false]),
+    way(None, [false, true]),
+    way(Some(0), [false, false]),
+    way(Some(1), [false, false]),
+    way(None, [false, false]),
+];
 
 #[derive(Clone)]
 struct State {
     sides: [Side; 2],
-    /// Messages on the wire: from which side, which number, how many copies.
-    wire: Vec<(usize, usize, u8)>,
+    /// All that was ever sent, by sender.
+    wire: [BTreeMap<Digest, Rc<Envelope>>; 2],
+    way: Way,
     offered: bool,
     cancelled: bool,
-    doubles: u8,
-    crashes: u8,
+    changed: bool,
+    /// The journals that restores put in place.
+    backups: [Option<Box<Side>>; 2],
+    restored: [bool; 2],
 }
+
+/// What was done, and where.
+type Step = (&'static str, usize);
+
+/// How a course ends.
+type End = (&'static str, u64);
 
 /// Explores everything, and says whether all held.
 pub(crate) fn explore() -> bool {
+    // Two threads, as the machine of a usual run has cores.
+    let (even, odd): (Vec<_>, Vec<_>) = (0..).zip(WAYS).partition(|(number, _)| number % 2 == 0);
+    let all = |ways: Vec<(i32, Way)>| ways.into_iter().all(|(_, way)| explored(way));
+    thread::scope(|scope| {
+        let other = scope.spawn(move || all(odd));
+        all(even) & other.join().is_ok_and(|held| held)
+    })
+}
+
+fn explored(way: Way) -> bool {
     let watch = Watch::start();
     let mut seen: BTreeSet<Digest> = BTreeSet::new();
-    let mut todo: VecDeque<(State, Vec<&'static str>)> = VecDeque::new();
-    let first = State::first();
+    let mut todo: VecDeque<(State, Vec<Step>)> = VecDeque::new();
     let (mut ends, mut transitions) = (BTreeSet::new(), 0_u64);
-    todo.push_back((first, Vec::new()));
-    while let Some((mut state, way)) = todo.pop_front() {
+    todo.push_back((State::first(way), Vec::new()));
+    while let Some((mut state, steps)) = todo.pop_back() {
         if !seen.insert(state.hash()) {
             continue;
         }
         let ended = match state.holds().and_then(|()| state.drained()) {
             Ok(ended) => ended,
             Err(violation) => {
-                out::line(&format!("FAILED: {violation}"));
-                for step in way {
-                    out::line(step);
+                out::line(&format!("{way:?} FAILED: {violation}"));
+                for (step, town) in steps {
+                    out::line(&format!("town {town}: {step}"));
                 }
                 return false;
             }
@@ -79,122 +122,98 @@ pub(crate) fn explore() -> bool {
         ends.insert(ended);
         for (step, next) in state.steps() {
             transitions += 1;
-            let mut way = way.clone();
-            way.push(step);
-            todo.push_back((next, way));
+            let mut steps = steps.clone();
+            steps.push(step);
+            todo.push_back((next, steps));
         }
     }
     let millis = watch.elapsed().as_millis();
-    out::line(&format!("{} states, {transitions} steps, {millis} ms", seen.len()));
-    out::line(&format!("all held; ends: {ends:?}"));
-    ends.len() >= 3
-}
-
-impl Side {
-    fn live(&self) -> &Ledger {
-        self.ahead.as_ref().map_or(&self.durable, |(ledger, _)| ledger)
-    }
-
-    /// Decides something; at most one entry is ahead of the disk, and the next one waits for it.
-    fn decide(&mut self, town: usize, submission: Submission) -> Result<(), String> {
-        let mut ledger = self.durable.clone();
-        let signers = ledger.signers(&submission.command).map_err(|code| code.code().to_owned())?;
-        // What is on the wire here was signed by the towns themselves.
-        let checked = Checked::from_own_journal(submission, signers);
-        let Decided::Entry(draft) = ledger.decide(setup::begin(), &checked) else {
-            return Ok(());
-        };
-        let entry = draft.complete(Salt([0; 16]), &keys(town).channel);
-        ledger.apply(&entry).map_err(|broken| broken.to_string())?;
-        self.ahead = Some((ledger, message(&entry)));
-        Ok(())
-    }
-
-    fn sync(&mut self) {
-        let Some((ledger, sent)) = self.ahead.take() else { return };
-        self.durable = ledger;
-        if let Some(envelope) = sent {
-            if let Some(Message::Answer(body)) = Message::of(&envelope) {
-                self.answers.push(body.answer);
-            }
-            self.sent.push(envelope);
-        }
-    }
-}
-
-fn message(entry: &Entry) -> Option<Rc<Envelope>> {
-    match &entry.outcome {
-        Outcome::Done(effect) => effect.sent.clone().map(Rc::new),
-        Outcome::Refused(_) => None,
-    }
+    out::line(&format!("{way:?}: {} states, {transitions} steps, {millis} ms", seen.len()));
+    out::line(&format!("all held; ends, and points that a town bears: {ends:?}"));
+    ["never offered", "returned", "settled"].iter().all(|end| ends.iter().any(|(of, _)| of == end))
 }
 
 impl State {
-    fn first() -> Self {
-        let side = |town: &crate::town::Town| {
-            let mut town = town.copy();
-            town.start(setup::begin(), None).expect("a town starts");
-            let durable = town.up.expect("the town is up").ledger;
-            Side { durable, ahead: None, sent: Vec::new(), answers: Vec::new() }
-        };
+    fn first(way: Way) -> Self {
         let base = run::Base::made();
-        Self {
-            sides: [side(&base.of(2)[0]), side(&base.of(2)[1])],
-            wire: Vec::new(),
+        let side = |town: usize| Side::of(&base.of(2)[town], town);
+        let mut state = Self {
+            sides: [side(0), side(1)],
+            wire: [BTreeMap::new(), BTreeMap::new()],
+            way,
             offered: false,
             cancelled: false,
-            doubles: DOUBLES,
-            crashes: CRASHES,
+            changed: false,
+            backups: [None, None],
+            restored: [false; 2],
+        };
+        if way.changes.is_some() {
+            state.directory(2);
+        }
+        state
+    }
+
+    /// Both towns take in a directory, with the key to come, whether it is in force or not.
+    fn directory(&mut self, version: u64) {
+        let named: Vec<_> = (0..2)
+            .map(|town| {
+                let generation = Generation(if self.restored[town] { 2 } else { 1 });
+                (generation, u8::from(self.way.changes == Some(town)))
+            })
+            .collect();
+        let taken = setup::directory(version, setup::begin(), &named);
+        for side in &mut self.sides {
+            side.decide(taken.clone());
+            side.sync();
         }
     }
 
     fn hash(&mut self) -> Digest {
-        let mut bytes =
-            vec![u8::from(self.offered), u8::from(self.cancelled), self.doubles, self.crashes];
-        for side in &mut self.sides {
-            bytes.extend(side.durable.hash().0);
-            bytes.push(u8::from(side.ahead.is_some()));
-            if let Some((ledger, _)) = &mut side.ahead {
-                bytes.extend(ledger.hash().0);
-            }
+        let [one, other] = self.restored;
+        let mut bytes: Vec<u8> =
+            [self.offered, self.cancelled, self.changed, one, other].map(u8::from).to_vec();
+        bytes.extend(self.backups.iter().map(|backup| u8::from(backup.is_some())));
+        let backups = self.backups.iter_mut().filter_map(Option::as_deref_mut);
+        for side in self.sides.iter_mut().chain(backups) {
+            bytes.extend(side.hash());
         }
-        self.wire.sort_unstable();
-        for (from, number, copies) in &self.wire {
-            bytes.extend([u8::try_from(*from).unwrap_or(9), u8::try_from(*number).unwrap_or(99)]);
-            bytes.push(*copies);
+        for wire in &self.wire {
+            bytes.push(u8::try_from(wire.len()).expect("few messages"));
+            bytes.extend(wire.keys().flat_map(|hash| hash.0));
         }
         Digest::of(&[&bytes])
     }
 
     /// Every state that can come next, and what leads there.
-    fn steps(&self) -> Vec<(&'static str, Self)> {
+    fn steps(&self) -> Vec<(Step, Self)> {
         let mut steps = Vec::new();
-        let mut step = |name: &'static str, change: &dyn Fn(&mut Self) -> Option<()>| {
+        let mut step = |name: Step, change: &dyn Fn(&mut Self) -> Option<()>| {
             let mut next = self.clone();
             if change(&mut next).is_some() {
                 steps.push((name, next));
             }
         };
-        step("offer", &Self::offer);
-        step("cancel", &Self::cancel);
-        for town in 0..2 {
-            step("sync", &|next: &mut Self| next.sync(town));
-            step("crash, unsynced lost", &|next: &mut Self| next.crash(town, false));
-            step("crash, unsynced kept", &|next: &mut Self| next.crash(town, true));
-            for number in 0..self.sides[town].sent.len() {
-                step("send", &|next: &mut Self| next.send(town, number));
-            }
+        step(("offer", 0), &Self::offer);
+        step(("cancel", 0), &Self::cancel);
+        if let Some(town) = self.way.changes {
+            step(("change key", town), &Self::change_key);
         }
-        for (from, number, _) in &self.wire {
-            step("arrive", &|next: &mut Self| next.arrive(*from, *number));
-            step("lose", &|next: &mut Self| next.take(*from, *number));
-            step("double", &|next: &mut Self| next.double(*from, *number));
+        for town in 0..2 {
+            step(("backup", town), &|next: &mut Self| next.back_up(town));
+            step(("restore", town), &|next: &mut Self| next.restore(town));
+            step(("sync", town), &|next: &mut Self| next.sync(town));
+            step(("crash", town), &|next: &mut Self| next.crash(town));
+            step(("job", town), &|next: &mut Self| next.job(town));
+            step(("take back", town), &|next: &mut Self| next.take_back(town));
+            for hash in self.wire[1 - town].keys() {
+                step(("arrive", town), &|next: &mut Self| next.arrive(town, hash));
+            }
         }
         steps
     }
 
     fn offer(&mut self) -> Option<()> {
-        if self.offered || self.sides[0].ahead.is_some() {
+        if self.offered {
             return None;
         }
         self.offered = true;
@@ -206,95 +225,123 @@ impl State {
             source: Source::Balance,
             actor: Actor::Holder,
         };
-        self.sides[0].decide(0, keyed(1, Command::Offer(shared, private))).ok()
+        self.sides[0].decide(keyed(1, Command::Offer(shared, private)))
     }
 
     fn cancel(&mut self) -> Option<()> {
-        if self.cancelled || self.sides[0].ahead.is_some() {
+        if self.cancelled {
             return None;
         }
         self.sides[0].durable.outgoing(&TRANSFER)?;
         self.cancelled = true;
         let shared = WithdrawShared { transfer: TRANSFER };
         let private = ByActor { actor: Actor::Holder };
-        self.sides[0].decide(0, keyed(2, Command::Withdraw(shared, private))).ok()
+        self.sides[0].decide(keyed(2, Command::Withdraw(shared, private)))
+    }
+
+    fn change_key(&mut self) -> Option<()> {
+        let town = self.way.changes.filter(|_| !self.changed)?;
+        self.changed = true;
+        // A backup from before is of no use: the old key is gone.
+        self.backups[town] = None;
+        let [old, new] = [0, 1].map(|changes| keys(town, changes).channel);
+        let (old_key, new_key) = (old.public(), new.public());
+        let statement = KeyChange::statement(town_id(town), old_key, new_key);
+        let by_old = Some(old.sign(Domain::KeyChange, &statement));
+        let change = KeyChange { old: old_key, new: new_key, by_old };
+        self.sides[town].decide(fact(Command::ChangeKey(change, BY_TWO)))
+    }
+
+    fn back_up(&mut self, town: usize) -> Option<()> {
+        let may = self.way.restored[town] && !self.restored[town];
+        if !may || self.backups[town].is_some() || self.sides[town].ahead.is_some() {
+            return None;
+        }
+        self.backups[town] = Some(Box::new(self.sides[town].clone()));
+        Some(())
+    }
+
+    /// The backup is in place, begins a generation, and the directory names it.
+    fn restore(&mut self, town: usize) -> Option<()> {
+        if self.sides[1 - town].ahead.is_some() {
+            return None;
+        }
+        self.sides[town] = *self.backups[town].take()?;
+        self.restored[town] = true;
+        let side = &mut self.sides[town];
+        let (old, new) = (side.durable.generation(), Generation(2));
+        let size = side.durable.meta().next;
+        let restart = Restart { old, new, size, root: Digest([7; 32]), cosigned: None };
+        side.decide(fact(Command::Restart(restart, BY_TWO)))?;
+        side.sync();
+        let times = self.restored.iter().filter(|restored| **restored).count();
+        self.directory(if times == 2 { 4 } else { 3 });
+        self.asks_again();
+        Some(())
+    }
+
+    /// A resident asks again for what the town's journal does not have.
+    fn asks_again(&mut self) {
+        let ledger = &self.sides[0].durable;
+        self.offered = ledger.outgoing(&TRANSFER).is_some();
+        self.cancelled &= ledger.outgoing(&TRANSFER).is_some_and(|outgoing| {
+            !matches!(outgoing.stage, OutgoingStage::Waiting { withdraw: None, .. })
+        });
     }
 
     fn sync(&mut self, town: usize) -> Option<()> {
-        self.sides[town].ahead.as_ref()?;
-        self.sides[town].sync();
-        Some(())
-    }
-
-    fn crash(&mut self, town: usize, kept: bool) -> Option<()> {
-        // Without anything ahead a crash loses only what is sent again anyway.
-        self.sides[town].ahead.as_ref()?;
-        self.crashes = self.crashes.checked_sub(1)?;
-        if kept {
-            self.sides[town].sync();
-        } else {
-            self.sides[town].ahead = None;
-            // The resident was never answered, and asks again.
-            if town == 0 {
-                self.offered = self.sides[0].durable.outgoing(&TRANSFER).is_some();
-                let cancelled = self.sides[0].durable.outgoing(&TRANSFER).is_some_and(|out| {
-                    matches!(out.stage, OutgoingStage::Waiting { withdraw: Some(_), .. })
-                });
-                self.cancelled = cancelled || (self.cancelled && self.closed());
-            }
+        if let Some(sent) = self.sides[town].sync()? {
+            self.wire[town].insert(sent.hash(), sent);
         }
         Some(())
     }
 
-    fn closed(&self) -> bool {
-        let outgoing = self.sides[0].durable.outgoing(&TRANSFER);
-        outgoing.is_some_and(|out| !matches!(out.stage, OutgoingStage::Waiting { .. }))
-    }
-
-    /// Puts a message on the wire that is not acknowledged, if none of it is there.
-    fn send(&mut self, town: usize, number: usize) -> Option<()> {
-        let channel = self.sides[town].durable.channel(&town_id(1 - town))?;
-        let envelope = &self.sides[town].sent[number];
-        channel.open().find(|(open, _)| **open == envelope.header().number)?;
-        if self.wire.iter().any(|(from, at, _)| (*from, *at) == (town, number)) {
-            return None;
+    fn crash(&mut self, town: usize) -> Option<()> {
+        self.sides[town].ahead.take()?;
+        if self.way.changes == Some(town) {
+            self.changed = self.sides[town].changes() > 0;
         }
-        self.wire.push((town, number, 1));
-        Some(())
-    }
-
-    fn double(&mut self, from: usize, number: usize) -> Option<()> {
-        self.doubles = self.doubles.checked_sub(1)?;
-        let wire = self.wire.iter_mut().find(|(f, n, _)| (*f, *n) == (from, number))?;
-        wire.2 += 1;
-        Some(())
-    }
-
-    fn take(&mut self, from: usize, number: usize) -> Option<()> {
-        let at = self.wire.iter().position(|(f, n, _)| (*f, *n) == (from, number))?;
-        self.wire[at].2 -= 1;
-        if self.wire[at].2 == 0 {
-            self.wire.remove(at);
+        if town == 0 {
+            self.asks_again();
         }
         Some(())
     }
 
-    fn arrive(&mut self, from: usize, number: usize) -> Option<()> {
-        let to = 1 - from;
-        if self.sides[to].ahead.is_some() {
-            return None;
-        }
-        let envelope = Rc::clone(&self.sides[from].sent[number]);
-        self.take(from, number)?;
-        let submission = submission(envelope.header(), envelope.encode());
-        self.sides[to].decide(to, submission).ok()
+    fn job(&mut self, town: usize) -> Option<()> {
+        let side = &mut self.sides[town];
+        let (kind, command) = side.durable.due_jobs().into_iter().next()?;
+        let key = Some(OperationKey::Job { kind, date: side.durable.day() });
+        side.decide(Submission { key, command, evidence: None })
+    }
+
+    /// A page of one message of its own, from the peer.
+    fn take_back(&mut self, town: usize) -> Option<()> {
+        let place = self.sides[town].durable.recovering(&town_id(1 - town))?.next_own()?;
+        let held = self.sides[1 - town].received.iter().find(|envelope| {
+            let header = envelope.header();
+            (header.generation, header.number) == (place.generation, place.number)
+        });
+        let envelope = held?.encode();
+        self.sides[town].decide(fact(Command::TakeBackOwn(Nothing {}, Received { envelope })))
+    }
+
+    fn arrive(&mut self, town: usize, hash: &Digest) -> Option<()> {
+        let envelope = Rc::clone(self.wire[1 - town].get(hash)?);
+        let command = submission(envelope.header(), envelope.encode());
+        self.sides[town].hear(command, &envelope)
     }
 
     /// What holds in every state.
     fn holds(&self) -> Result<(), String> {
-        let (a, b) = (self.sides[0].live(), self.sides[1].live());
-        if self.sides[1].answers.len() > 1 {
-            return Err(format!("answered twice: {:?}", self.sides[1].answers));
+        let [a, b] = [0, 1].map(|town: usize| self.sides[town].live());
+        if !a.trial().balances() || !b.trial().balances() {
+            return Err("the books do not balance".to_owned());
+        }
+        if [a, b].iter().any(|ledger| ledger.channels().any(|(_, channel)| channel.is_frozen())) {
+            return Err("a channel is frozen".to_owned());
+        }
+        if self.restored != [false; 2] {
+            return Ok(());
         }
         let (transit, owed) =
             (a.balance(&Account::Transit(town_id(1))), a.balance(&Account::OwedTo(town_id(1))));
@@ -303,40 +350,77 @@ impl State {
         if claimed > most || owed > claimed {
             return Err(format!("owed {owed}, on the way {transit}, claimed {claimed}"));
         }
-        if !a.trial().balances() || !b.trial().balances() {
-            return Err("the books do not balance".to_owned());
-        }
         Ok(())
     }
 
     /// Once nothing breaks any more, the transfer ends, the same on both sides.
-    fn drained(&self) -> Result<&'static str, String> {
+    fn drained(&self) -> Result<End, String> {
         let mut state = self.clone();
-        for _ in 0..16 {
+        for _ in 0..ROUNDS {
+            let before = state.hash();
             for town in 0..2 {
                 state.sync(town);
-                for number in 0..state.sides[town].sent.len() {
-                    state.send(town, number);
+                while state.job(town).or_else(|| state.take_back(town)).is_some() {
+                    state.sync(town);
+                }
+                let hashes: Vec<Digest> = state.wire[1 - town].keys().copied().collect();
+                for hash in hashes {
+                    state.arrive(town, &hash);
+                    state.sync(town);
                 }
             }
-            for (from, number, _) in state.wire.clone() {
-                state.arrive(from, number);
-                state.sync(1 - from);
+            if state.hash() == before {
+                return state.ended();
             }
         }
-        state.holds()?;
-        let Some(outgoing) = state.sides[0].durable.outgoing(&TRANSFER) else {
-            return Ok("never offered");
-        };
-        match (&outgoing.stage, state.sides[1].answers.as_slice()) {
-            (OutgoingStage::Settled { .. }, [Answer::Accept { .. }]) => Ok("settled"),
-            (OutgoingStage::Returned { .. }, [Answer::Refuse { .. }]) => Ok("returned"),
-            (stage, answers) => Err(format!("ended as {stage:?} and {answers:?}")),
+        Err("not quiet".to_owned())
+    }
+
+    fn ended(&self) -> Result<End, String> {
+        self.holds()?;
+        let [a, b] = [0, 1].map(|town: usize| &self.sides[town].durable);
+        if let Some((_, taking)) = a.recovering_towns().chain(b.recovering_towns()).next() {
+            return Err(format!("a town recovers for ever: {taking:?}"));
         }
+        let (transit, owed) =
+            (a.balance(&Account::Transit(town_id(1))), a.balance(&Account::OwedTo(town_id(1))));
+        let claimed = b.balance(&Account::OwedBy(town_id(0)));
+        if owed != claimed || !transit.is_zero() {
+            return Err(format!("owed {owed}, on the way {transit}, claimed {claimed}"));
+        }
+        let loss = Account::Loss(LossCause::Restore);
+        let book = a.books().find(|(account, _)| **account == loss);
+        let borne = book.map_or(0, |(_, book)| book.debits.get() - book.credits.get());
+        let held: u64 = [a, b].iter().map(|ledger| crate::check::held(ledger)).sum();
+        if held != 2 * RESIDENTS as u64 * GIVEN + borne {
+            return Err(format!("{held} points are there, {borne} are borne"));
+        }
+        let recovery = a.meta().recovery.as_ref();
+        let lost = recovery.and_then(|known| known.lost.get(&TRANSFER)).map(|lost| lost.stage);
+        let end = match (a.outgoing(&TRANSFER).map(|outgoing| &outgoing.stage), lost) {
+            (None, None) => "never offered",
+            (Some(OutgoingStage::Settled { .. }), _) | (None, Some(LostStage::Settled)) => {
+                "settled"
+            }
+            (Some(OutgoingStage::Returned { .. }), _) | (None, Some(LostStage::Returned)) => {
+                "returned"
+            }
+            (stage, lost) => return Err(format!("ended as {stage:?} and {lost:?}")),
+        };
+        if (end == "settled") != (claimed == Points::from_u32(POINTS)) {
+            return Err(format!("{end}, and {claimed} are claimed"));
+        }
+        Ok((end, borne))
     }
 }
+
+const BY_TWO: ByTwo = ByTwo { maker: OFFICER, approver: OfficerId(8) };
 
 fn keyed(number: u8, command: Command) -> Submission {
     let key = ClientKey::of(setup::begin(), [0, 0, 0, 0, 0, 0, 0, 0, 1, number]);
     Submission { key: Some(OperationKey::Client(key)), command, evidence: None }
+}
+
+const fn fact(command: Command) -> Submission {
+    Submission { key: None, command, evidence: None }
 }

@@ -22,6 +22,7 @@ mod read;
 mod rule;
 mod run;
 mod scale;
+mod seen;
 mod setup;
 mod shrink;
 mod town;

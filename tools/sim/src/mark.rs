@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 /// Every state that some course of two thousand has to reach.
 pub(crate) const WANTED: &[&str] = &[
     "a cancel came after the answer",
+    "a cancel came before a late offer",
     "a cancel came before its offer",
     "a crash between journal and send",
     "a crash in recovery",
@@ -17,13 +18,21 @@ pub(crate) const WANTED: &[&str] = &[
     "a message came again",
     "a message of an ended generation",
     "a message over a gap",
+    "a message under a former key",
+    "a month was closed by both towns",
+    "a month's statement over a gap",
     "a partition of over a day",
+    "a refund before the acceptance",
+    "a refund for a holder who moved house",
     "a refusal for a closed account",
     "a refusal that gave grace",
     "a refusal when no grace was left",
+    "a request was declined",
     "a restore in recovery",
+    "a shop was paid by another town's holder",
     "a start after a day of silence",
     "a town closed",
+    "a town was told of a new key",
     "a withdrawal was signed again",
     "an acceptance that gave grace",
     "an acknowledgement over a gap",
@@ -39,6 +48,7 @@ pub(crate) const WANTED: &[&str] = &[
     "no agreement any more",
     "the clock was doubted",
     "the disk was full",
+    "what came late followed a holder who moved",
     "two towns began anew at once",
 ];
 

@@ -21,16 +21,27 @@ pub(crate) enum Class {
     Crashes,
     Closings,
     Restores,
+    Shops,
 }
 
-pub(crate) const CLASSES: [Class; 6] = [
+/// How often each is drawn: what happens only once in a while happens in the last two.
+const CLASSES: [Class; 9] = [
     Class::Plain,
     Class::Days,
     Class::Reordering,
     Class::Crashes,
     Class::Closings,
     Class::Restores,
+    Class::Restores,
+    Class::Shops,
+    Class::Shops,
 ];
+
+/// Numbers of the moves of those who bought somewhere.
+const MOVES_OF_BUYERS: u64 = 100;
+
+/// Numbers of the offers just before a town closes.
+const CLOSINGS_OFFERS: u64 = 200;
 
 /// How bad the wires are until faults stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +64,14 @@ pub(crate) enum Act {
     Offer { id: u64, from: usize, to: usize, holder: usize, recipient: usize, points: u32 },
     /// The sender asks for them back.
     Withdraw { id: u64 },
+    /// A shop asks another town for points of a holder there.
+    Buy { id: u64, at: usize, base: usize, holder: usize, points: u32 },
+    /// The shop takes its request back.
+    CancelBuy { id: u64 },
+    /// The shop gives points back.
+    GiveBack { id: u64, points: u32 },
+    /// A resident moves house, and the whole account with it.
+    Move { id: u64, from: usize, to: usize, holder: usize, recipient: usize },
     /// A resident closes the account.
     Close { town: usize, holder: usize },
     /// An account is opened on a paper that the vault keeps.
@@ -73,6 +92,8 @@ pub(crate) enum Act {
     OldCopy { town: usize, frames: usize },
     /// Two officers name the towns that a restored one does not hear.
     NameUnheard { town: usize },
+    /// A town changes the key of its channels, once the directory names the new one.
+    ChangeKey { town: usize },
     /// A town closes, if nothing of its own waits.
     End { town: usize },
     /// A town signs an answer that its log never gave.
@@ -85,9 +106,13 @@ impl Act {
         match self {
             Self::Kill { down_ms, .. } | Self::Restore { down_ms, .. } => *down_ms,
             Self::Part { ms, .. } | Self::Full { ms, .. } => *ms,
-            Self::Clock { .. } | Self::OldCopy { .. } => HOUR,
+            Self::Clock { .. } | Self::OldCopy { .. } | Self::ChangeKey { .. } => HOUR,
             Self::Offer { .. }
             | Self::Withdraw { .. }
+            | Self::Buy { .. }
+            | Self::CancelBuy { .. }
+            | Self::GiveBack { .. }
+            | Self::Move { .. }
             | Self::Close { .. }
             | Self::Paper { .. }
             | Self::KillAfter { .. }
@@ -118,11 +143,13 @@ impl Plan {
             Class::Closings => (1 + chance.below(6)) * DAY,
             Class::Plain | Class::Reordering | Class::Crashes => MINUTE + chance.below(20 * MINUTE),
             Class::Restores if chance.percent(20) => (1 + chance.below(3)) * DAY,
-            Class::Restores => 2 * MINUTE + chance.below(2 * HOUR),
+            Class::Shops if chance.percent(30) => (1 + chance.below(3)) * DAY,
+            Class::Restores | Class::Shops => 2 * MINUTE + chance.below(2 * HOUR),
         };
         let wire = wire(class, &mut chance);
         let mut plan = Self { seed, class, towns, wire, acts: Vec::new() };
         plan.residents(span, &mut chance);
+        plan.shops(span, &mut chance);
         plan.faults(span, &mut chance);
         plan.acts.sort_by_key(|(at, _)| *at);
         plan
@@ -142,8 +169,7 @@ impl Plan {
         let most = if self.class == Class::Restores { 10 } else { 6 };
         for id in 0..1 + chance.below(most) {
             let (from, to) = self.pair(chance);
-            let [holder, recipient] = [0; 2]
-                .map(|_: usize| usize::try_from(chance.below(RESIDENTS as u64)).expect("small"));
+            let [holder, recipient] = [0; 2].map(|_: usize| resident(chance));
             let points = u32::try_from(5 + chance.below(60)).expect("small");
             let at = chance.below(span);
             self.acts.push((at, Act::Offer { id, from, to, holder, recipient, points }));
@@ -158,17 +184,89 @@ impl Plan {
         let closing = match self.class {
             Class::Closings => 1 + chance.below(3),
             Class::Days => chance.below(2),
-            Class::Plain | Class::Reordering | Class::Crashes | Class::Restores => 0,
+            Class::Plain | Class::Reordering | Class::Crashes | Class::Restores | Class::Shops => 0,
         };
         for _ in 0..closing {
-            let holder = usize::try_from(chance.below(RESIDENTS as u64)).expect("small");
+            let holder = resident(chance);
             self.acts.push((chance.below(span), Act::Close { town: self.town(chance), holder }));
         }
+        let moving = match self.class {
+            Class::Shops | Class::Days => chance.below(3),
+            Class::Closings | Class::Restores => chance.below(2),
+            Class::Plain | Class::Reordering | Class::Crashes => 0,
+        };
+        for id in 0..moving {
+            let (from, to) = self.pair(chance);
+            let [holder, recipient] = [0; 2].map(|_: usize| resident(chance));
+            self.acts.push((chance.below(span), Act::Move { id, from, to, holder, recipient }));
+        }
         if self.class == Class::Closings && chance.percent(40) {
-            let town = self.town(chance);
+            let (town, from) = self.pair(chance);
             // It cannot while transfers of its own wait: then its officers try again.
-            for _ in 0..3 {
-                self.acts.push((chance.below(span), Act::End { town }));
+            for number in 0..3 {
+                let at = 5 * SECOND + chance.below(span);
+                self.acts.push((at, Act::End { town }));
+                if chance.percent(50) {
+                    let [holder, recipient] = [0; 2].map(|_: usize| resident(chance));
+                    self.last_offer(
+                        at,
+                        (from, town),
+                        CLOSINGS_OFFERS + number,
+                        (holder, recipient),
+                    );
+                }
+            }
+        }
+    }
+
+    /// An offer to a town that closes, whose answer does not come before the end is told.
+    fn last_offer(
+        &mut self,
+        end: u64,
+        (from, to): (usize, usize),
+        id: u64,
+        (holder, recipient): (usize, usize),
+    ) {
+        let offer = Act::Offer { id, from, to, holder, recipient, points: 7 };
+        self.acts.push((end - 2 * SECOND, offer));
+        let silent = Act::Part { from: to, to: from, both: false, ms: 20 * SECOND };
+        self.acts.push((end - 2 * SECOND, silent));
+    }
+
+    /// What shops do with holders of other towns.
+    fn shops(&mut self, span: u64, chance: &mut Chance) {
+        let buys = match self.class {
+            Class::Shops => 2 + chance.below(5),
+            Class::Plain
+            | Class::Days
+            | Class::Reordering
+            | Class::Crashes
+            | Class::Closings
+            | Class::Restores => chance.below(3),
+        };
+        for id in 0..buys {
+            let (at, base) = self.pair(chance);
+            let points = u32::try_from(5 + chance.below(40)).expect("small");
+            let begun = chance.below(span);
+            let buyer = resident(chance);
+            self.acts.push((begun, Act::Buy { id, at, base, holder: buyer, points }));
+            if chance.percent(35) {
+                let soon = if chance.percent(70) { 3 * SECOND } else { span / 2 };
+                self.acts.push((begun + chance.below(soon.max(1)), Act::CancelBuy { id }));
+            }
+            let moves = self.class == Class::Shops && chance.percent(40);
+            if moves {
+                let (from, to) = (base, (base + 1) % self.towns);
+                let (holder, recipient) = (buyer, resident(chance));
+                let move_at = begun + SECOND + chance.below(span / 4);
+                let id = MOVES_OF_BUYERS + id;
+                self.acts.push((move_at, Act::Move { id, from, to, holder, recipient }));
+            }
+            // It cannot before the points are there: then the shop tries again.
+            for _ in 0..chance.below(4) {
+                let soon = if chance.percent(70) && !moves { 3 * SECOND } else { span / 2 };
+                let points = u32::try_from(1 + chance.below(points.into())).expect("small");
+                self.acts.push((begun + chance.below(soon.max(1)), Act::GiveBack { id, points }));
             }
         }
     }
@@ -176,9 +274,12 @@ impl Plan {
     fn faults(&mut self, span: u64, chance: &mut Chance) {
         let kills = match self.class {
             Class::Crashes => 2 + chance.below(6),
-            Class::Plain | Class::Days | Class::Reordering | Class::Closings | Class::Restores => {
-                chance.below(3)
-            }
+            Class::Plain
+            | Class::Days
+            | Class::Reordering
+            | Class::Closings
+            | Class::Restores
+            | Class::Shops => chance.below(3),
         };
         for _ in 0..kills {
             let (at, town) = (chance.below(span), self.town(chance));
@@ -217,6 +318,14 @@ impl Plan {
         }
         if self.class == Class::Restores {
             self.restores(span, chance);
+        }
+        let changing = match self.class {
+            Class::Days | Class::Reordering => 40,
+            Class::Plain | Class::Crashes | Class::Shops | Class::Restores => 20,
+            Class::Closings => 10,
+        };
+        if chance.percent(changing) {
+            self.acts.push((chance.below(span), Act::ChangeKey { town: self.town(chance) }));
         }
     }
 
@@ -263,6 +372,10 @@ impl Plan {
     }
 }
 
+fn resident(chance: &mut Chance) -> usize {
+    usize::try_from(chance.below(RESIDENTS as u64)).expect("small")
+}
+
 fn wire(class: Class, chance: &mut Chance) -> Wire {
     let (lost, doubled, late, far) = match class {
         Class::Plain => (20, 20, 10, MINUTE),
@@ -271,6 +384,7 @@ fn wire(class: Class, chance: &mut Chance) -> Wire {
         Class::Crashes => (30, 20, 20, MINUTE),
         Class::Closings => (30, 20, 20, DAY),
         Class::Restores => (40, 20, 50, 3 * HOUR),
+        Class::Shops => (40, 40, 50, 10 * MINUTE),
     };
     Wire {
         lost_percent: chance.below(lost + 1),

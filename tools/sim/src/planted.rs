@@ -35,10 +35,13 @@ pub(crate) enum Defect {
     RecoveryForgottenByCrash,
     TheirsNotFetched,
     TakeBackWithoutLoss,
+    MonthEndedEarly,
+    ShopsCancelForgotten,
+    ClosingListIgnored,
 }
 
 impl Defect {
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::AnswerBeforeSync,
         Self::SyncForgotten,
         Self::RefusalReleasedEarly,
@@ -70,6 +73,9 @@ impl Defect {
         Self::RecoveryForgottenByCrash,
         Self::TheirsNotFetched,
         Self::TakeBackWithoutLoss,
+        Self::MonthEndedEarly,
+        Self::ShopsCancelForgotten,
+        Self::ClosingListIgnored,
     ];
 
     pub(crate) const fn says(self) -> &'static str {
@@ -105,6 +111,9 @@ impl Defect {
             Self::RecoveryForgottenByCrash => "recovery forgotten by a crash",
             Self::TheirsNotFetched => "what peers sent is not fetched",
             Self::TakeBackWithoutLoss => "take-back without loss",
+            Self::MonthEndedEarly => "PeriodEnd before the day turned",
+            Self::ShopsCancelForgotten => "a shop's cancel is forgotten when the offer comes late",
+            Self::ClosingListIgnored => "a closed town's list is not looked at",
         }
     }
 
@@ -122,7 +131,10 @@ impl Defect {
             | Self::GraceOmitted
             | Self::GraceTwice
             | Self::NoFence
-            | Self::TakeBackWithoutLoss => true,
+            | Self::TakeBackWithoutLoss
+            | Self::MonthEndedEarly
+            | Self::ShopsCancelForgotten
+            | Self::ClosingListIgnored => true,
             Self::AnswerBeforeSync
             | Self::SyncForgotten
             | Self::RefusalReleasedEarly

@@ -1,32 +1,35 @@
-//! Wrong rules, planted between the node's core and its commands; and which rare state a command
-//! meets. A wrong rule makes an entry that the right ledger applies, and would never have made.
+//! Wrong rules, planted between the node's core and its commands. A wrong rule makes an entry that the right ledger applies, and would never have made.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jichi_node::{engine::restore::Restored, journal::memory::Found};
 use jichi_protocol::{
-    account::{Account, HolderState, LapsedKind, Side},
+    account::{Account, LapsedKind, Side},
     channel::{Arrival, Channel},
     codec,
-    command::{Command, Step},
+    command::{Command, Nothing, OfferUnanswered, PeriodNamed},
     date::Time,
-    entry::{Entry, Outcome, StoredEntry, Submission},
+    entry::{Entry, StoredEntry, Submission},
     envelope::{Acked, Envelope, Purpose, Route, Unsigned},
-    id::{ChannelNumber, EntryIndex, TownId},
+    id::{ChannelNumber, EntryIndex, MerchantId, TownId},
+    key::{JobKind, OperationKey},
     ledger::{Checked, Decided, Draft, Ledger, Plan},
     log::{
         checkpoint::SignedCheckpoint,
         tree::{Tree, leaf_hash},
     },
-    lot::{Grace, Lot, Return},
+    lot::{Grace, Lot, points_of},
     points::Points,
     posting::{Posting, Postings},
-    refusal::Refusal,
-    transfer::{Answer, AnswerBody, Message, OfferBody, OutgoingStage, RefuseReason, WithdrawBody},
+    roaming::AskState,
+    settlement::{Flow, PeriodKey, PeriodStage, PeriodStatement},
+    transfer::{
+        Answer, AnswerBody, Message, OfferBody, OutgoingStage, Recipient, RefuseReason, Way,
+        WithdrawBody,
+    },
 };
 
 use crate::{
-    mark::Marks,
     planted::Defect,
     setup,
     town::{Up, town_of},
@@ -52,13 +55,13 @@ impl Memory {
         memory
     }
 
-    fn note(&mut self, envelope: &Envelope) {
+    pub(crate) fn note(&mut self, envelope: &Envelope) {
         let last = self.last.entry(envelope.header().sender).or_insert(ChannelNumber(0));
         *last = envelope.header().number.max(*last);
     }
 }
 
-fn envelope_of(submission: &Submission) -> Option<Envelope> {
+pub(crate) fn envelope_of(submission: &Submission) -> Option<Envelope> {
     let Command::HandleEnvelope(_, received) = &submission.command else { return None };
     Envelope::decode(&received.envelope).ok()
 }
@@ -83,126 +86,6 @@ pub(crate) fn restored(
     let note = found.batches.last().map(|batch| batch.checkpoint.as_slice()).unwrap_or_default();
     let checkpoint = SignedCheckpoint::parse(note).map_err(|error| error.to_string())?;
     Ok(Restored { ledger, tree, checkpoint, hashed_at: EntryIndex(0) })
-}
-
-/// Notes which rare state a message meets.
-pub(crate) fn note(
-    memory: &mut Memory,
-    ledger: &Ledger,
-    submission: &Submission,
-    marks: &mut Marks,
-) {
-    let Some(envelope) = envelope_of(submission) else { return };
-    memory.note(&envelope);
-    let header = envelope.header();
-    let Some(channel) = ledger.channel(&header.sender) else { return };
-    match channel.arrival(&envelope, ledger.meta().town) {
-        Arrival::New => {}
-        Arrival::Duplicate | Arrival::Old => return marks.reach("a message came again"),
-        Arrival::Fork(_)
-        | Arrival::OtherGeneration
-        | Arrival::TooFarAhead
-        | Arrival::NotLinked
-        | Arrival::NotForUs
-        | Arrival::Frozen => return,
-    }
-    if header.number > channel.heard().number.next() {
-        marks.reach("a message over a gap");
-        let acks = |(number, _): (&ChannelNumber, &EntryIndex)| *number <= header.acked.number;
-        if channel.open().any(acks) {
-            marks.reach("an acknowledgement over a gap");
-        }
-    }
-    let mut after = channel.clone();
-    if !after.received(&envelope, ledger.meta().town).is_empty() {
-        marks.reach("an answer was pruned");
-    }
-    match Message::of(&envelope) {
-        Some(Message::Offer(offer)) => note_offer(ledger, &offer, header.sender, marks),
-        Some(Message::Answer(answer)) => note_answer(ledger, &answer, marks),
-        Some(Message::Withdraw(withdraw)) => match ledger.incoming(&withdraw.transfer) {
-            Some(_) => marks.reach("a cancel came after the answer"),
-            None => marks.reach("a cancel came before its offer"),
-        },
-        // The courses of the simulator say no more.
-        Some(
-            Message::TakeBack(_)
-            | Message::Fence(_)
-            | Message::Request(_)
-            | Message::Decline(_)
-            | Message::Refund(_)
-            | Message::PeriodEnd(_)
-            | Message::PeriodAnswer(_),
-        )
-        | None => {}
-    }
-}
-
-/// Notes which rare state an entry is of.
-pub(crate) fn note_made(entry: &Entry, ledger: &Ledger, marks: &mut Marks) {
-    if let Outcome::Refused(Refusal::OverTownCap { .. }) = &entry.outcome {
-        marks.reach("an offer over the cap was refused");
-    }
-    match &entry.submission.command {
-        Command::TakeBackOwn(_, received) => {
-            let envelope = Envelope::decode(&received.envelope).ok();
-            match envelope.and_then(|envelope| Message::of(&envelope)) {
-                Some(Message::Offer(_)) => marks.reach("an offer was taken back"),
-                Some(Message::Answer(_)) => marks.reach("an answer was taken back"),
-                _ => {}
-            }
-        }
-        Command::StepFence(step, _) => match step.step {
-            Step::TakeOfferBack(_) => marks.reach("an offer was void behind a fence"),
-            Step::AnswerAgain(_) => marks.reach("an answer was signed again"),
-            Step::WithdrawAgain(_) => marks.reach("a withdrawal was signed again"),
-            Step::Ask => {}
-        },
-        Command::DecideProposal(..) => {
-            let closes = ledger.closed().is_some_and(|own| own.entry == entry.index);
-            marks.reach(if closes { "a town closed" } else { "an unheard town was named" });
-        }
-        Command::ReturnUnanswered(..) => marks.reach("an offer came back from a closed town"),
-        _ => {}
-    }
-}
-
-fn note_offer(ledger: &Ledger, offer: &OfferBody, sender: TownId, marks: &mut Marks) {
-    let (town, user) = (town_of(&ledger.meta().town), town_of(&sender));
-    let Some(agreement) = ledger.agreement(&sender) else { return };
-    if ledger.incoming(&offer.transfer).is_some() {
-        return;
-    }
-    if ledger.day() > agreement.agreement.until {
-        return marks.reach("no agreement any more");
-    }
-    let account = setup::recipient(town, user, offer.recipient);
-    let holder = account.and_then(|account| ledger.holder(&account));
-    if holder.is_some_and(|holder| holder.state == HolderState::Closed) {
-        return marks.reach("a refusal for a closed account");
-    }
-    let grace = ledger.terms().grace_days;
-    if offer.lots.iter().any(|lot| graced(lot, ledger, grace)) {
-        marks.reach("an acceptance that gave grace");
-    }
-}
-
-fn graced(lot: &Lot, ledger: &Ledger, days: u32) -> bool {
-    matches!(lot.terms.on_return(ledger.day(), days), Return::As(terms) if terms != lot.terms)
-}
-
-fn note_answer(ledger: &Ledger, body: &AnswerBody, marks: &mut Marks) {
-    let Some(outgoing) = ledger.outgoing(&body.transfer) else { return };
-    let OutgoingStage::Waiting { lots, .. } = &outgoing.stage else { return };
-    let Answer::Refuse { .. } = body.answer else { return };
-    let days = ledger.terms().grace_days;
-    if lots.iter().any(|lot| graced(lot, ledger, days)) {
-        marks.reach("a refusal that gave grace");
-    }
-    let today = ledger.day();
-    if lots.iter().any(|lot| lot.terms.grace != Grace::May && !lot.terms.spendable_on(today)) {
-        marks.reach("a refusal when no grace was left");
-    }
 }
 
 /// What a wrong rule decides instead; none where it decides as the right one.
@@ -240,6 +123,58 @@ pub(crate) fn wrong(defect: Defect, up: &Up, submission: &Submission, time: Time
     Some(Draft { index, time, submission: submission.clone(), plan: Ok(plan) })
 }
 
+/// What a wrong rule decides by itself.
+pub(crate) fn unasked(defect: Defect, up: &Up, time: Time) -> Option<Draft> {
+    if time.date() > up.ledger.day() {
+        return None;
+    }
+    let (kind, command, plan) = match defect {
+        Defect::MonthEndedEarly => month_ended_early(up)?,
+        Defect::ClosingListIgnored => listed_came_back(up)?,
+        _ => return None,
+    };
+    let key = Some(OperationKey::Job { kind, date: up.ledger.day() });
+    let submission = Submission { key, command, evidence: None };
+    Some(Draft { index: up.ledger.meta().next, time, submission, plan: Ok(plan) })
+}
+
+/// A month is stated some days before it is over.
+fn month_ended_early(up: &Up) -> Option<(JobKind, Command, Plan)> {
+    let (today, me) = (up.ledger.day(), up.ledger.meta().town);
+    let over = today.plus_days(3).month();
+    let open = |key: &PeriodKey| key.flow == Flow::Taken && key.month < over;
+    let mut all = up.ledger.periods();
+    let (key, period) = all.find(|(key, period)| open(key) && period.stage == PeriodStage::Open)?;
+    let (town, month) = (key.town, key.month);
+    let statement = PeriodStatement { month, taken: period.own };
+    let body = codec::encode(&Message::PeriodEnd(statement));
+    let message = up.ledger.channel(&town)?.draft(me, town, Purpose::Money, body);
+    let plan = Plan { postings: Postings::NONE, message: Some(message) };
+    let command = Command::EndPeriod(PeriodNamed { town, month }, Nothing {});
+    Some((JobKind::EndPeriod, command, plan))
+}
+
+/// What a closed town had answered comes back as if it had not.
+fn listed_came_back(up: &Up) -> Option<(JobKind, Command, Plan)> {
+    let mut all = up.ledger.outgoing_all();
+    let (transfer, postings) = all.find_map(|(transfer, outgoing)| {
+        let closed = up.ledger.closed_peer(&outgoing.town)?;
+        let OutgoingStage::Waiting { lots, .. } = &outgoing.stage else { return None };
+        let Way::Given { account: holder, .. } = outgoing.way else { return None };
+        if !closed.answered.contains(transfer) {
+            return None;
+        }
+        let (account, points) = (Account::Transit(outgoing.town), outgoing.points);
+        let postings = vec![
+            Posting::Book { account, side: Side::Debit, points },
+            Posting::Lots { holder, side: Side::Credit, lots: lots.clone() },
+        ];
+        Some((*transfer, Postings::balanced(postings)?))
+    })?;
+    let command = Command::ReturnUnanswered(OfferUnanswered { transfer }, Nothing {});
+    Some((JobKind::ReturnUnanswered, command, Plan { postings, message: None }))
+}
+
 /// Where a message meets the ledger.
 struct At<'a> {
     ledger: &'a Ledger,
@@ -260,6 +195,9 @@ impl<'a> At<'a> {
     }
 
     fn offered(&self, defect: Defect, up: &Up, offer: &OfferBody) -> Option<Plan> {
+        if let Recipient::Shop(merchant) = offer.recipient {
+            return self.taken_after_cancel(defect, offer, merchant);
+        }
         let known = self.ledger.incoming(&offer.transfer);
         let tombstone =
             known.filter(|known| known.answer.offer.is_none() && self.arrival == Arrival::New);
@@ -291,10 +229,29 @@ impl<'a> At<'a> {
             Posting::Book { account: owed, side: Side::Debit, points: sum },
             Posting::Lots { holder, side: Side::Credit, lots },
         ])?;
+        Some(Plan { postings, message: Some(self.accepts(offer)) })
+    }
+
+    fn taken_after_cancel(
+        &self,
+        defect: Defect,
+        offer: &OfferBody,
+        merchant: MerchantId,
+    ) -> Option<Plan> {
+        let asking = self.ledger.asking(&offer.transfer)?;
+        let wrong = defect == Defect::ShopsCancelForgotten
+            && asking.state == AskState::Cancelled
+            && self.arrival == Arrival::New;
+        let sum = points_of(&offer.lots);
+        let (owed, shop) = (Account::OwedBy(self.sender), Account::Merchant(merchant));
+        let postings = Postings::between(owed, shop, sum)?;
+        wrong.then(|| Plan { postings, message: Some(self.accepts(offer)) })
+    }
+
+    fn accepts(&self, offer: &OfferBody) -> Unsigned {
         let answer = Answer::Accept { date: self.ledger.day() };
-        let body =
-            AnswerBody { transfer: offer.transfer, offer: Some(self.envelope.hash()), answer };
-        Some(Plan { postings, message: Some(self.says(&body)) })
+        let offered = Some(self.envelope.hash());
+        self.says(&AnswerBody { transfer: offer.transfer, offer: offered, answer })
     }
 
     fn says(&self, body: &AnswerBody) -> Unsigned {
@@ -397,7 +354,7 @@ fn acked_over_gap(up: &Up, submission: &Submission, time: Time) -> Option<Draft>
     let mut draft = decided(&up.ledger, submission, time)?;
     let plan = draft.plan.as_mut().ok()?;
     let message = plan.message.take()?;
-    let right = message.sign(&up.channel_key(town_of(&up.ledger.meta().town)));
+    let right = message.sign(&up.channel_key());
     let header = right.header();
     let last = up.memory.last.get(&header.recipient)?;
     if *last <= header.acked.number {

@@ -8,7 +8,7 @@ use jichi_protocol::{
     codec,
     command::{
         AccountOpening, Actor, ByOfficer, Command, DirectoryPart, GrantPrivate, GrantShared,
-        HandleIssue, Nothing, RulesVersion, TownOpening,
+        HandleIssue, InUse, MerchantSetting, Nothing, RulesVersion, TerminalSetting, TownOpening,
     },
     date::{BusinessDate, Time},
     digest::Digest,
@@ -17,8 +17,12 @@ use jichi_protocol::{
         PeerId, SignedStatement, Statement,
     },
     entry::{Effect, Entry, Outcome, Salt, Submission},
-    id::{AccountId, EntryIndex, Generation, Handle, OfficerId, ProgrammeId, TownId},
+    id::{
+        AccountId, EntryIndex, Generation, Handle, MerchantId, OfficerId, ProgrammeId, TerminalId,
+        TownId,
+    },
     key::{ClientKey, OperationKey},
+    ledger::Ledger,
     lot::{Grace, Issuer, Paid},
     points::Points,
     posting::Postings,
@@ -32,12 +36,17 @@ pub(crate) const TOWNS: usize = 3;
 /// Residents of each town.
 pub(crate) const RESIDENTS: usize = 2;
 /// What one town may owe another: a few offers reach it.
-pub(crate) const CAP: u32 = 90;
+pub(crate) const CAP: u32 = 180;
 /// Points that each resident has when a course begins.
 pub(crate) const GIVEN: u64 = 160;
 /// Days after the first on which agreements end.
 const AGREED_DAYS: u32 = 9;
 pub(crate) const OFFICER: OfficerId = OfficerId(7);
+/// How often a town changes its channel key at most.
+pub(crate) const CHANGES_MAX: u8 = 3;
+/// The one shop of each town, and its till.
+pub(crate) const SHOP: MerchantId = MerchantId(1);
+pub(crate) const TILL: TerminalId = TerminalId(1);
 const CODES: [&str; TOWNS] = ["102016", "141500", "242012"];
 
 pub(crate) fn town_id(town: usize) -> TownId {
@@ -58,8 +67,21 @@ fn seed(town: usize, which: u8) -> SigningKey {
     SigningKey::from_seed(&seed)
 }
 
-pub(crate) fn keys(town: usize) -> Keys {
-    Keys { log: seed(town, 0), channel: seed(town, 1) }
+/// The keys of a town that changed its channel key so many times.
+pub(crate) fn keys(town: usize, changes: u8) -> Keys {
+    let which = if changes == 0 { 1 } else { 10 + changes };
+    Keys { log: seed(town, 0), channel: seed(town, which) }
+}
+
+/// How often the town of a ledger changed its channel key.
+pub(crate) fn changes_of(town: usize, ledger: &Ledger) -> u8 {
+    let key = ledger.meta().channel_key;
+    (0..=CHANGES_MAX).find(|changes| keys(town, *changes).channel.public() == key).expect("a key")
+}
+
+/// With what the till of a town's shop signs.
+pub(crate) fn till_key(town: usize) -> SigningKey {
+    seed(town, 2)
 }
 
 fn root_key() -> SigningKey {
@@ -90,7 +112,7 @@ pub(crate) fn recipient(town: usize, user: usize, named: Recipient) -> Option<Ac
 
 /// The first entry of a town's log.
 pub(crate) fn opening(town: usize) -> Entry {
-    let keys = keys(town);
+    let keys = keys(town, 0);
     let opening = TownOpening {
         town: town_id(town),
         generation: Generation(1),
@@ -116,7 +138,7 @@ pub(crate) fn opening(town: usize) -> Entry {
 /// What each of so many towns takes in before a course begins.
 pub(crate) fn facts(town: usize, towns: usize) -> Vec<Submission> {
     let officer = || ByOfficer { officer: OFFICER };
-    let first = directory(1, begin(), &vec![Generation(1); towns]);
+    let first = directory(1, begin(), &vec![(Generation(1), 0); towns]);
     let mut facts = vec![first];
     for peer in (0..towns).filter(|peer| *peer != town) {
         facts.push(fact(Command::TakeAgreement(
@@ -124,6 +146,11 @@ pub(crate) fn facts(town: usize, towns: usize) -> Vec<Submission> {
             officer(),
         )));
     }
+    let shop = MerchantSetting::plain(SHOP, "店".parse().expect("a name"), InUse::Active);
+    facts.push(fact(Command::SetMerchant(shop, officer())));
+    let (key, state) = (till_key(town).public(), InUse::Active);
+    let till = TerminalSetting { terminal: TILL, merchant: SHOP, key, state };
+    facts.push(fact(Command::SetTerminal(till, officer())));
     for holder in 0..RESIDENTS {
         let opening = AccountOpening {
             account: account(town, holder),
@@ -187,8 +214,8 @@ fn programme(number: u16, last: BusinessDate, grace: Grace) -> Programme {
     }
 }
 
-fn member(town: usize, generation: Generation) -> Member {
-    let keys = keys(town);
+fn member(town: usize, (generation, changes): (Generation, u8)) -> Member {
+    let keys = keys(town, changes);
     Member {
         who: Party::Town(town_id(town)),
         name_ja: "市".parse().expect("a name"),
@@ -205,9 +232,10 @@ fn member(town: usize, generation: Generation) -> Member {
     }
 }
 
-/// The taking of a version of the directory in which the towns have these generations.
-pub(crate) fn directory(version: u64, issued: Time, generations: &[Generation]) -> Submission {
-    let members = generations.iter().enumerate().map(|(town, of)| member(town, *of)).collect();
+/// The taking of a version of the directory in which the towns have these generations, and have
+/// changed their keys so many times.
+pub(crate) fn directory(version: u64, issued: Time, named: &[(Generation, u8)]) -> Submission {
+    let members = named.iter().enumerate().map(|(town, of)| member(town, *of)).collect();
     let valid_until = issued.later_by_ms(20 * 86_400_000);
     let version = DirectoryVersion(version);
     let directory = Directory::new(version, issued, valid_until, members).expect("a directory");
@@ -240,7 +268,7 @@ fn agreement(low: usize, high: usize) -> SignedAgreement {
     };
     let bytes = codec::encode(&agreement);
     let seal = |town: usize| {
-        let key = keys(town).channel;
+        let key = keys(town, 0).channel;
         Seal { key: key.public(), signature: key.sign(Domain::Agreement, &bytes) }
     };
     SignedAgreement { agreement, low: seal(low), high: seal(high) }

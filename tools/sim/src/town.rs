@@ -23,7 +23,7 @@ use jichi_protocol::{
     digest::Digest,
     entry::{Outcome, Salt, StoredEntry, Submission},
     envelope::Envelope,
-    id::{ChannelNumber, EntryIndex, TownId},
+    id::{ChannelNumber, EntryIndex, TownId, TransferId},
     ledger::{Checked, Ledger},
     log::{
         checkpoint::SignedCheckpoint,
@@ -39,7 +39,7 @@ use crate::{
     mark::Marks,
     planted::Defect,
     read::{Begun, Durable, Read},
-    rule,
+    rule, seen,
     setup::{self, OFFICER, TOWNS},
 };
 
@@ -133,6 +133,10 @@ pub(crate) struct Up {
     /// By how much a planted defect has retransmissions go wrong with the wall clock.
     pub(crate) timers_wrong_ms: i64,
     pub(crate) polls: Option<Time>,
+    /// Requests of other towns' shops, and when each was last answered.
+    pub(crate) answered: BTreeMap<TransferId, Time>,
+    /// When they are answered next.
+    pub(crate) answers: Option<Time>,
     /// It is planned to look what is to be taken back.
     pub(crate) looks: bool,
     /// What was to be fetched at the last look, and how long until the next one.
@@ -168,7 +172,7 @@ impl Town {
         let origin =
             jichi_protocol::log::checkpoint::Origin::of(town.id, jichi_protocol::id::Generation(1));
         let checkpoint = jichi_protocol::log::checkpoint::Checkpoint::of_tree(origin, &tree)
-            .sign(&setup::keys(index).log);
+            .sign(&setup::keys(index, 0).log);
         let note = checkpoint.note().to_string();
         let laid = town.disk.begin().lay(&[codec::encode(&stored)], note.as_bytes());
         town.disk.write(&laid.expect("the opening fits"));
@@ -225,7 +229,10 @@ impl Town {
         let reading = Reading { wall: self.wall(now), monotonic: Monotonic(Duration::ZERO) };
         let clock = ClockGuard::start(reading, Some(restored.ledger.meta().last));
         let salts = Counted(durable.len() as u64 + (self.life << 32));
-        let core = Core::over(&restored, setup::keys(self.index), FRAME_BYTES_MAX, Box::new(salts));
+        // The folder of keys has what the journal says: a rotation goes on behind a crash.
+        let changes = setup::changes_of(self.index, &restored.ledger);
+        let keys = setup::keys(self.index, changes);
+        let core = Core::over(&restored, keys, FRAME_BYTES_MAX, Box::new(salts));
         let mut up = Up {
             checkpoint: restored.checkpoint.note().to_string(),
             ledger: restored.ledger,
@@ -247,6 +254,8 @@ impl Town {
             started: now,
             timers_wrong_ms: 0,
             polls: None,
+            answered: BTreeMap::new(),
+            answers: None,
             looks: false,
             looked: Vec::new(),
             look_again_ms: 0,
@@ -321,9 +330,14 @@ impl Up {
         defect: Option<Defect>,
         marks: &mut Marks,
     ) -> Result<Batch<Asker>, String> {
+        let unasked = defect.and_then(|defect| rule::unasked(defect, self, wall.max(self.last())));
+        if let Some(draft) = unasked {
+            let made = self.core.made(&mut self.ledger, draft, Asker::Setup);
+            return made.map_err(|halted| halted.to_string());
+        }
         let mut works = Vec::new();
         while let Some(work) = self.queue.pop_front() {
-            rule::note(&mut self.memory, &self.ledger, work.checked.submission(), marks);
+            seen::note(&mut self.memory, &self.ledger, work.checked.submission(), marks);
             let wrong = defect.and_then(|defect| {
                 rule::wrong(defect, self, work.checked.submission(), wall.max(self.last()))
             });
@@ -402,8 +416,10 @@ impl Up {
         Some(root(leaves))
     }
 
-    pub(crate) fn channel_key(&self, town: usize) -> SigningKey {
-        setup::keys(town).channel
+    /// The key that signs envelopes now.
+    pub(crate) fn channel_key(&self) -> SigningKey {
+        let town = town_of(&self.ledger.meta().town);
+        setup::keys(town, setup::changes_of(town, &self.ledger)).channel
     }
 }
 

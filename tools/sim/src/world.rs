@@ -3,6 +3,8 @@
 mod act;
 mod anew;
 mod ask;
+mod key;
+mod shop;
 mod store;
 mod wire;
 
@@ -30,8 +32,9 @@ use crate::{
 pub(crate) use anew::recovers;
 pub(crate) use ask::{Told, Wish};
 
-/// Far more than any course needs; one that does not end has a town that asks for ever.
-const STEPS_MAX: u64 = 150_000;
+/// Far more than any course needs, even one in which two towns try each other for days in vain; one
+/// that does not end has a town that asks for ever.
+const STEPS_MAX: u64 = 500_000;
 
 /// How long an operator takes to restore a town that does not write.
 const RESTORED_AFTER_MS: u64 = 10 * MINUTE;
@@ -110,8 +113,17 @@ pub(crate) enum Event {
     Directory {
         town: usize,
     },
+    /// A town's office changes its key, if the directory names the new one.
+    Rotate {
+        town: usize,
+    },
     /// A town that began anew looks what is to be fetched.
     Look {
+        town: usize,
+        life: u64,
+    },
+    /// Requests of other towns' shops are answered.
+    Requests {
         town: usize,
         life: u64,
     },
@@ -155,8 +167,9 @@ pub(crate) struct World {
     tries: BTreeMap<(usize, usize, Generation, ChannelNumber), u64>,
     /// The bytes of each number that a town sent, by generation.
     sent: BTreeMap<(usize, usize, Generation, ChannelNumber), Digest>,
-    /// The generation of each town that the newest directory names.
-    pub(crate) named: Vec<Generation>,
+    /// The generation of each town that the newest directory names, and the number of changes of
+    /// the key that it names.
+    pub(crate) named: Vec<(Generation, u8)>,
     version: u64,
     /// The newest directory, if it is not the first one.
     directory: Option<Submission>,
@@ -173,7 +186,7 @@ impl World {
         let end = plan.acts.iter().map(|(at, _)| *at).max().unwrap_or_default();
         let mut world = Self {
             towns: base.of(plan.towns).iter().map(Town::copy).collect(),
-            named: vec![Generation(1); plan.towns],
+            named: vec![(Generation(1), 0); plan.towns],
             version: 1,
             directory: None,
             overlaps: BTreeSet::new(),
@@ -288,6 +301,10 @@ impl World {
                 self.poll(town)?;
                 Ok(Some(town))
             }
+            Event::Requests { town, life } if self.lives(town, life) => {
+                self.answer(town)?;
+                Ok(Some(town))
+            }
             Event::Look { town, life } if self.lives(town, life) => {
                 self.look(town);
                 Ok(None)
@@ -301,10 +318,15 @@ impl World {
             | Event::Retry { .. }
             | Event::Vaulted { .. }
             | Event::Look { .. }
+            | Event::Requests { .. }
             | Event::Fetched { .. }
             | Event::Poll { .. } => Ok(None),
             Event::Directory { town } => {
                 self.take_directory(town)?;
+                Ok(None)
+            }
+            Event::Rotate { town } => {
+                self.rotate(town)?;
                 Ok(None)
             }
             Event::Tick { town } => {
@@ -380,6 +402,7 @@ impl World {
         }
         self.pump(town)?;
         self.plan_poll(town);
+        self.plan_answers(town);
         self.plan_look(town, 1);
         Ok(())
     }

@@ -4,6 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::{desk::*, pair::*};
 use crate::{
+    account::Account,
     codec,
     command::*,
     control::{ControlMessage, KeyChange},
@@ -142,7 +143,7 @@ fn a_message_of_the_new_key_before_its_change_waits() {
 }
 
 #[test]
-fn behind_a_change_late_messages_of_the_old_key_come_from_the_end_of_the_chain() {
+fn behind_a_change_late_messages_of_the_old_key_are_taken_in_any_order() {
     let mut pair = pair_with_points();
     let (first, second) = (pair.offer(1, 100).unwrap(), pair.offer(2, 200).unwrap());
     let new = fresh(NEW);
@@ -150,11 +151,95 @@ fn behind_a_change_late_messages_of_the_old_key_come_from_the_end_of_the_chain()
     take(&mut pair, &part);
     let told = change(&mut pair.a, NEW, true);
     pair.b.receive(&told).unwrap();
+    // Each delivery is proved by the log. What was answered late may be what a later one needs.
+    pair.b.receive(&first).unwrap();
+    pair.b.receive(&second).unwrap();
+    assert_eq!(pair.b.spendable(&pair.at_b), 300);
+    pair.sound();
+}
+
+#[test]
+fn of_a_stolen_key_late_messages_come_from_the_end_of_the_chain() {
+    let mut pair = pair_with_points();
+    let (first, second) = (pair.offer(1, 100).unwrap(), pair.offer(2, 200).unwrap());
+    let (old, new) = (first_key(&pair.a), fresh(NEW));
+    let part = naming(&pair, 2, &new, &[&old]);
+    take(&mut pair, &part);
+    let told = change(&mut pair.a, NEW, false);
+    pair.b.receive(&told).unwrap();
     assert_eq!(pair.b.receive(&first), Err(Refusal::KeyChanging), "nothing names it yet");
     pair.b.receive(&second).unwrap();
     pair.b.receive(&first).unwrap();
     assert_eq!(pair.b.spendable(&pair.at_b), 300);
     pair.sound();
+}
+
+/// A town that began anew and its peer say what they have to, and agree.
+fn take_back(pair: &mut Pair) {
+    super::restore::settle(pair);
+    for (one, other) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
+        assert!(one.ledger.recovering(&other.town).is_none(), "{:?}", one.ledger.meta().recovery);
+        assert_eq!(one.book(Account::OwedTo(other.town)), other.book(Account::OwedBy(one.town)));
+        one.replays();
+    }
+}
+
+#[test]
+fn a_generation_begun_under_a_key_counts_when_the_directory_names_the_next_one_already() {
+    let mut pair = pair_with_points();
+    let first = pair.offer(1, 100).unwrap();
+    pair.b.receive(&first).unwrap();
+    let (old, new) = (first_key(&pair.a), fresh(NEW));
+    pair.a = super::restore::backup(&pair.a, pair.a.journal.len());
+    super::restore::restart(&mut pair.a, 2).unwrap();
+    let part = naming(&pair, 2, &old, &[]);
+    take(&mut pair, &part);
+    assert_eq!(pair.a.due().len(), 1, "it asks, and that does not arrive");
+    let part = naming(&pair, 3, &new, &[]);
+    take(&mut pair, &part);
+    change(&mut pair.a, NEW, true);
+    take_back(&mut pair);
+    assert_eq!(pair.b.spendable(&pair.at_b), 100);
+    let behind = pair.offer(2, 100).unwrap();
+    pair.b.receive(&behind).unwrap();
+    assert_eq!(pair.b.spendable(&pair.at_b), 200);
+}
+
+#[test]
+fn a_generation_whose_key_changes_before_anything_is_said_begins_under_the_new_one() {
+    let mut pair = pair_with_points();
+    let first = pair.offer(1, 100).unwrap();
+    pair.b.receive(&first).unwrap();
+    pair.a = super::restore::backup(&pair.a, pair.a.journal.len());
+    super::restore::restart(&mut pair.a, 2).unwrap();
+    let part = naming(&pair, 2, &fresh(NEW), &[]);
+    take(&mut pair, &part);
+    let command = changing(&pair.a, &fresh(NEW), true);
+    pair.a.fact(command);
+    pair.a.channel_key = fresh(NEW);
+    take_back(&mut pair);
+    let behind = pair.offer(2, 100).unwrap();
+    pair.b.receive(&behind).unwrap();
+    assert_eq!(pair.b.spendable(&pair.at_b), 200);
+}
+
+#[test]
+fn a_restored_town_hears_the_fence_of_one_whose_change_of_key_it_lost() {
+    let mut pair = pair_with_points();
+    let kept = pair.b.journal.len();
+    let new = fresh(NEW);
+    let part = naming(&pair, 2, &new, &[]);
+    take(&mut pair, &part);
+    let before = pair.offer(1, 100).unwrap();
+    let told = change(&mut pair.a, NEW, true);
+    pair.b.receive(&before).unwrap();
+    pair.b.receive(&told).unwrap();
+    pair.b = super::restore::backup(&pair.b, kept);
+    super::restore::restart(&mut pair.b, 2).unwrap();
+    let part = naming(&pair, 3, &new, &[]);
+    take(&mut pair, &part);
+    take_back(&mut pair);
+    assert_eq!(pair.b.spendable(&pair.at_b), 100);
 }
 
 /// What somebody with the old key would send as `a`'s next message.

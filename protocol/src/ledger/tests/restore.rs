@@ -1,6 +1,8 @@
 //! A town that is restored from a backup, and one whose peer is: what both books say is the same
 //! afterwards, nothing is doubled, and what is missing the restored town bears.
 
+mod both;
+
 use alloc::{string::ToString as _, vec, vec::Vec};
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Late points live on once, for the days of grace, by a rule that is worked out anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jichi_protocol::{
     account::{Account, Side},
@@ -8,75 +8,143 @@ use jichi_protocol::{
     date::BusinessDate,
     entry::Outcome,
     envelope::Envelope,
-    id::TransferId,
+    id::{AccountId, TownId, TransferId},
     lot::{Grace, Lot, LotTerms},
+    points::Points,
     posting::Posting,
-    transfer::{Answer, Message},
+    transfer::{Answer, Message, Recipient},
 };
 
 use crate::town::Up;
 
+/// What a journal has said so far.
+#[derive(Default)]
+struct Said {
+    /// What left a holder.
+    left: BTreeMap<TransferId, (Option<AccountId>, Vec<Lot>)>,
+    /// Transfers that came back.
+    back: BTreeSet<TransferId>,
+    /// What shops of other towns gave back of each payment.
+    refunded: BTreeMap<TransferId, u64>,
+    /// Whole accounts that left, and holders who moved house with them.
+    leaving: BTreeMap<TransferId, AccountId>,
+    moved: BTreeSet<AccountId>,
+}
+
 /// On the way nothing lapses; late lots live on once, for the days of grace (money-rules).
 pub(super) fn is_given_once(up: &Up) -> Result<(), String> {
-    let mut left: BTreeMap<TransferId, Vec<Lot>> = BTreeMap::new();
-    let mut closed: BTreeMap<TransferId, ()> = BTreeMap::new();
+    let mut said = Said::default();
     let days = up.ledger.terms().grace_days;
     for (entry, _) in &up.durable {
         let Outcome::Done(effect) = &entry.outcome else { continue };
+        let postings = effect.postings.as_slice();
+        let when = (entry.time.date(), days);
+        let lots = || effect.postings.lots_out_of_holders();
         match &entry.submission.command {
-            Command::Offer(shared, _) => {
-                left.insert(shared.transfer, effect.postings.lots_out_of_holders());
+            Command::Offer(shared, own) => {
+                said.left.insert(shared.transfer, (Some(own.account), lots()));
             }
-            Command::HandleEnvelope(_, received) => {
+            Command::PayRequest(named, own) => {
+                said.left.insert(named.request, (Some(own.account), lots()));
+            }
+            Command::MoveHouse(shared, own) => {
+                said.leaving.insert(shared.transfer, own.account);
+                said.left.insert(shared.transfer, (Some(own.account), lots()));
+            }
+            Command::Forward(shared, own) => {
+                said.left.insert(shared.transfer, (Some(own.account), lots()));
+            }
+            Command::HandleEnvelope(_, received) if !postings.is_empty() => {
                 let Ok(envelope) = Envelope::decode(&received.envelope) else { continue };
                 let Some(message) = Message::of(&envelope) else { continue };
-                let today = entry.time.date();
-                match message {
-                    Message::Answer(body) if matches!(body.answer, Answer::Refuse { .. }) => {
-                        if effect.postings.as_slice().is_empty() {
-                            continue;
-                        }
-                        if closed.insert(body.transfer, ()).is_some() {
-                            return Err(format!("transfer {} came back twice", body.transfer));
-                        }
-                        // An offer that a restore lost comes back to nobody: the town bore it.
-                        let Some(lots) = left.get(&body.transfer) else { continue };
-                        credited(effect.postings.as_slice(), lots, (today, days), |terms| terms)?;
-                    }
-                    Message::Offer(offer) if !effect.postings.as_slice().is_empty() => {
-                        let sender = envelope.header().sender;
-                        let moved = |terms: LotTerms| terms.moved_from(sender);
-                        let lots = &offer.lots;
-                        credited(effect.postings.as_slice(), lots, (today, days), moved)?;
-                    }
-                    Message::Answer(_)
-                    | Message::Offer(_)
-                    | Message::Withdraw(_)
-                    | Message::TakeBack(_)
-                    | Message::Fence(_)
-                    | Message::Request(_)
-                    | Message::Decline(_)
-                    | Message::Refund(_)
-                    | Message::PeriodEnd(_)
-                    | Message::PeriodAnswer(_) => {}
-                }
+                said.heard(&message, envelope.header().sender, postings, when)?;
             }
-            Command::StepFence(step, _) => {
-                let Step::TakeOfferBack(transfer) = step.step else { continue };
-                let Some(lots) = left.get(&transfer) else { continue };
-                if effect.postings.as_slice().is_empty() {
-                    continue;
+            Command::StepFence(step, _) if !postings.is_empty() => {
+                if let Step::TakeOfferBack(transfer) = step.step {
+                    said.came_back(transfer, postings, when)?;
                 }
-                if closed.insert(transfer, ()).is_some() {
-                    return Err(format!("transfer {transfer} came back twice"));
-                }
-                let today = entry.time.date();
-                credited(effect.postings.as_slice(), lots, (today, days), |terms| terms)?;
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+impl Said {
+    fn heard(
+        &mut self,
+        message: &Message,
+        sender: TownId,
+        postings: &[Posting],
+        when: (BusinessDate, u32),
+    ) -> Result<(), String> {
+        match message {
+            Message::Answer(body) if matches!(body.answer, Answer::Refuse { .. }) => {
+                self.came_back(body.transfer, postings, when)
+            }
+            Message::Answer(body) => {
+                self.moved.extend(self.leaving.get(&body.transfer));
+                Ok(())
+            }
+            // A shop has points without an expiry.
+            Message::Offer(offer) if matches!(offer.recipient, Recipient::Shop(_)) => Ok(()),
+            Message::Offer(offer) => {
+                let moved = |terms: LotTerms| terms.moved_from(sender);
+                credited(postings, &offer.lots, when, moved)
+            }
+            Message::Refund(refund) => {
+                let Some((account, lots)) = self.left.get(&refund.original) else { return Ok(()) };
+                let before = self.refunded.entry(refund.original).or_default();
+                let back = last_first(lots, *before, refund.points.get());
+                *before += refund.points.get();
+                match account.filter(|account| self.moved.contains(account)) {
+                    // The new town gives grace.
+                    Some(_) => compared(postings, back.iter().map(|lot| (lot.terms, lot.points))),
+                    None => credited(postings, &back, when, |terms| terms),
+                }
+            }
+            Message::Withdraw(_)
+            | Message::TakeBack(_)
+            | Message::Fence(_)
+            | Message::Request(_)
+            | Message::Decline(_)
+            | Message::PeriodEnd(_)
+            | Message::PeriodAnswer(_) => Ok(()),
+        }
+    }
+
+    fn came_back(
+        &mut self,
+        transfer: TransferId,
+        postings: &[Posting],
+        when: (BusinessDate, u32),
+    ) -> Result<(), String> {
+        if !self.back.insert(transfer) {
+            return Err(format!("transfer {transfer} came back twice"));
+        }
+        // An offer that a restore lost comes back to nobody: the town bore it. What a shop gave
+        // back has no lots.
+        let Some((_, lots)) = self.left.get(&transfer) else { return Ok(()) };
+        credited(postings, lots, when, |terms| terms)
+    }
+}
+
+/// So many points of what was paid, the last taken first, behind those that came back before.
+fn last_first(lots: &[Lot], before: u64, points: u64) -> Vec<Lot> {
+    let (mut skip, mut want) = (before, points);
+    let mut back = Vec::new();
+    for lot in lots.iter().rev() {
+        let skipped = lot.points.get().min(skip);
+        skip -= skipped;
+        let taken = (lot.points.get() - skipped).min(want);
+        want -= taken;
+        if let Ok(points) = u32::try_from(taken)
+            && points > 0
+        {
+            back.push(Lot { points: Points::from_u32(points), ..*lot });
+        }
+    }
+    back
 }
 
 /// Compares what a holder got with what the rule says, worked out here anew.
@@ -92,17 +160,27 @@ fn credited(
         // To an account that was closed meanwhile.
         return Ok(());
     }
-    let mut expected: BTreeMap<LotTerms, u64> = BTreeMap::new();
-    for lot in lots {
+    let expected = lots.iter().filter_map(|lot| {
         let mut terms = moved(lot.terms);
         if terms.expires < today {
             if terms.grace != Grace::May {
-                continue;
+                return None;
             }
             terms.expires = today.plus_days(days);
             terms.grace = Grace::Used;
         }
-        *expected.entry(terms).or_default() += lot.points.get();
+        Some((terms, lot.points))
+    });
+    compared(postings, expected)
+}
+
+fn compared(
+    postings: &[Posting],
+    lots: impl Iterator<Item = (LotTerms, Points)>,
+) -> Result<(), String> {
+    let mut expected: BTreeMap<LotTerms, u64> = BTreeMap::new();
+    for (terms, points) in lots {
+        *expected.entry(terms).or_default() += points.get();
     }
     let mut found: BTreeMap<LotTerms, u64> = BTreeMap::new();
     for posting in postings {

@@ -11,7 +11,7 @@ use jichi_protocol::{
     id::{TownId, TransferId},
     ledger::{Ledger, LostStage},
     points::Points,
-    transfer::{Answer, AnswerBody, Message, OutgoingStage},
+    transfer::{Answer, AnswerBody, Message, OutgoingStage, Way},
 };
 
 use crate::{
@@ -90,10 +90,21 @@ pub(super) fn direction(
     if owed != claimed || !transit.is_zero() {
         return Err(format!("{names}: owed {owed}, claimed {claimed}, on the way {transit}"));
     }
-    if owed > Points::from_u32(CAP) && borne.is_zero() {
+    // What shops give back is exempt.
+    let back = given_back(&a.ledger, other.id);
+    if owed.minus(back).is_some_and(|owed| owed > Points::from_u32(CAP)) && borne.is_zero() {
         return Err(format!("{names}: {owed} are owed, over the cap"));
     }
     Ok(())
+}
+
+/// What shops of a town gave back to another one's holders.
+fn given_back(ledger: &Ledger, to: TownId) -> Points {
+    let back = ledger.outgoing_all().filter(|(_, out)| {
+        let refund = matches!(out.way, Way::Refunded { .. });
+        out.town == to && refund && matches!(out.stage, OutgoingStage::Settled { .. })
+    });
+    Points::sum(back.map(|(_, out)| out.points)).unwrap_or(Points::MAX)
 }
 
 fn end_of(ledger: &Ledger, id: &TransferId, to: TownId) -> End {
@@ -127,10 +138,17 @@ fn met(up: &Up, peer: TownId) -> BTreeMap<TransferId, Met> {
             _ => (None, None),
         };
         if let Some(came) = came.filter(|came| came.header().sender == peer)
-            && let Some(Message::Offer(offer)) = Message::of(&came)
+            && let Some(transfer) = moves(&came)
             && !effect.postings.as_slice().is_empty()
         {
-            all.entry(offer.transfer).or_default().credited += 1;
+            all.entry(transfer).or_default().credited += 1;
+        }
+        // What a shop got by an acceptance that a restore lost.
+        if let Some(own) = own.as_ref().filter(|own| own.header().recipient == peer)
+            && let Some(Message::Answer(body)) = Message::of(own)
+            && !effect.postings.as_slice().is_empty()
+        {
+            all.entry(body.transfer).or_default().credited += 1;
         }
         for said in [effect.sent.as_ref(), own.as_ref()].into_iter().flatten() {
             if said.header().recipient == peer
@@ -141,6 +159,15 @@ fn met(up: &Up, peer: TownId) -> BTreeMap<TransferId, Met> {
         }
     }
     all
+}
+
+/// The transfer that a message would make.
+fn moves(envelope: &Envelope) -> Option<TransferId> {
+    match Message::of(envelope)? {
+        Message::Offer(offer) => Some(offer.transfer),
+        Message::Refund(refund) => Some(refund.refund),
+        _ => None,
+    }
 }
 
 /// What a town bears for its restores is what others took and its journal did not offer.

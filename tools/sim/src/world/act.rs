@@ -3,8 +3,8 @@
 use jichi_protocol::{
     account::HolderClass,
     command::{
-        AccountClosing, AccountOpening, Actor, ByActor, Command, Nothing, OfferPrivate,
-        OfferShared, Source, WithdrawShared,
+        AccountClosing, AccountOpening, Actor, ByActor, Command, MovePrivate, MoveShared, Nothing,
+        OfferPrivate, OfferShared, Source, WithdrawShared,
     },
     digest::Digest,
     entry::Submission,
@@ -51,6 +51,20 @@ impl World {
                     self.keyed(town, Command::Withdraw(shared, private), None);
                 }
             }
+            Act::Move { id, from, to, holder, recipient } => {
+                let transfer = TransferId::derived("jichi-sim/move", &id.to_be_bytes());
+                self.transfers.insert(transfer);
+                let shared = MoveShared { transfer, town: setup::town_id(to) };
+                let private = MovePrivate {
+                    account: setup::account(from, holder),
+                    recipient: setup::handle(to, recipient, from),
+                    actor: Actor::Holder,
+                };
+                self.keyed(from, Command::MoveHouse(shared, private), None);
+            }
+            Act::Buy { id, at, base, holder, points } => self.buy(id, (at, base), holder, points),
+            Act::CancelBuy { id } => self.cancel_buy(id),
+            Act::GiveBack { id, points } => self.give_back(id, points),
             Act::Close { town, holder } => {
                 let account = setup::account(town, holder);
                 let Some(up) = &self.towns[town].up else { return Ok(()) };
@@ -88,6 +102,7 @@ impl World {
             Act::OldCopy { town, frames } => {
                 self.lose(town, frames, Lost::Unnoticed, 20 * SECOND)?;
             }
+            Act::ChangeKey { town } => self.name_key(town),
             Act::NameUnheard { town } => self.name_unheard(town),
             Act::End { town } => self.end_town(town),
             Act::Lie { town, to } => {

@@ -75,7 +75,7 @@ impl World {
                 let place = &self.towns[at];
                 let taking = |up: &Up| up.ledger.recovering(&of).is_some();
                 place.lost.is_some()
-                    || (self.named[at] > Generation(1) && place.up.as_ref().is_none_or(taking))
+                    || (self.named[at].0 > Generation(1) && place.up.as_ref().is_none_or(taking))
             };
             let overlaps = match lost {
                 Some(entry) => is_of_the_anew(entry, &peer),
@@ -143,7 +143,7 @@ impl World {
     /// A restore: peers say what they know, and a new generation begins.
     pub(super) fn begin_anew(&mut self, town: usize) -> Result<(), Violation> {
         let me = setup::town_id(town);
-        let mut known = self.named[town];
+        let (mut known, _) = self.named[town];
         for peer in (0..self.towns.len()).filter(|peer| *peer != town) {
             let reached =
                 self.unreachable(town, peer).or_else(|| self.unreachable(peer, town)).is_none();
@@ -163,18 +163,25 @@ impl World {
         let begun = self.towns[town].begin_anew(known, now, defect);
         let (generation, size) = begun.map_err(|why| format!("town {town}: {why}"))?;
         self.say(|| format!("town {town} begins generation {generation} at entry {size}"));
-        self.named[town] = generation;
+        // The office names the key that the backup has.
+        let changes = self.towns[town].changes(defect)?;
+        self.named[town] = (generation, changes);
         for wish in self.wishes.iter_mut().filter(|wish| wish.town == town) {
             wish.lost |= matches!(wish.told, Some(Told::Entry(index)) if index >= size);
         }
+        self.new_directory();
+        Ok(())
+    }
+
+    /// The federation's office signs a version of the directory, and it goes round.
+    pub(super) fn new_directory(&mut self) {
         self.version += 1;
-        self.directory = Some(setup::directory(self.version, now, &self.named));
+        self.directory = Some(setup::directory(self.version, self.now, &self.named));
         let mut chance = Chance::about(self.plan.seed, &[9, self.version]);
         for to in 0..self.towns.len() {
             let far = if chance.percent(25) { 2 * HOUR } else { 2 * MINUTE };
             self.plan_event(SECOND + chance.below(far), Event::Directory { town: to });
         }
-        Ok(())
     }
 
     /// A town takes the newest directory in, or is asked again.

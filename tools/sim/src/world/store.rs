@@ -3,6 +3,7 @@
 use jichi_node::engine::core::{Batch, Released};
 use jichi_protocol::{
     channel::delivery::DeliveryFault,
+    command::Command,
     date::Time,
     entry::{Entry, Outcome},
     transfer::Message,
@@ -14,7 +15,7 @@ use crate::{
     disk::Left,
     plan::{DAY, MINUTE},
     planted::Defect,
-    rule,
+    seen,
     town::{Asker, town_of},
 };
 
@@ -43,6 +44,9 @@ impl World {
         for made in &batch.entries {
             if made.entry.time > now.later_by_ms(AHEAD_MS_MAX) {
                 return Err(format!("town {town}: an entry is dated days ahead of the time"));
+            }
+            if let Command::Forward(shared, _) = &made.entry.submission.command {
+                self.transfers.insert(shared.transfer);
             }
         }
         if batch.entries.is_empty() && batch.releases.is_empty() {
@@ -201,6 +205,7 @@ impl World {
         }
         self.pump(town)?;
         self.plan_poll(town);
+        self.plan_answers(town);
         self.plan_look(town, 1);
         Ok(town)
     }
@@ -208,7 +213,7 @@ impl World {
     fn trace_batch(&mut self, town: usize, batch: &Batch<Asker>) {
         for made in &batch.entries {
             if let Some(up) = &self.towns[town].up {
-                rule::note_made(&made.entry, &up.ledger, &mut self.marks);
+                seen::note_made(&made.entry, &up.ledger, &mut self.marks);
             }
             self.say(|| format!("town {town} {}", told(&made.entry)));
         }
