@@ -106,7 +106,12 @@ impl World {
 
     /// Whether all that is left is between towns that cannot take back everything.
     pub(super) fn is_stuck(&self) -> bool {
-        self.now > self.tired && self.overlaps.iter().any(|(one, other)| self.is_open(*one, *other))
+        // What is on its way to a disk comes to an end by itself.
+        let busy = |up: &Up| up.flying.is_some() || up.waiting.is_some() || !up.queue.is_empty();
+        let busy = self.towns.iter().any(|town| town.up.as_ref().is_some_and(busy));
+        self.now > self.tired
+            && !busy
+            && self.overlaps.iter().any(|(one, other)| self.is_open(*one, *other))
     }
 
     /// Whether a town may go on from its journal, as far as others can say; if not, an operator
