@@ -10,12 +10,12 @@ use jichi_node::{
     journal::{frame::FRAME_BYTES_MAX, memory::MemoryLog},
 };
 use jichi_protocol::{
-    command::{ByTwo, Command},
+    command::Command,
     control::KeyChange,
     date::Time,
     entry::{Entry, Outcome, StoredEntry},
     envelope::Envelope,
-    id::{EntryIndex, Generation, OfficerId, TownId},
+    id::{EntryIndex, Generation, TownId},
     signature::Domain,
     transfer::Message,
 };
@@ -23,12 +23,9 @@ use jichi_protocol::{
 use crate::{
     planted::Defect,
     read::Read,
-    setup::{self, OFFICER},
+    setup::{self, BY_TWO},
     town::{Counted, Lost, Town},
 };
-
-/// Two officers, who say yes to a restore and to a change of key.
-const BY_TWO: ByTwo = ByTwo { maker: OFFICER, approver: OfficerId(8) };
 
 impl Town {
     /// Puts an older copy of the journal in place, without its last frames; what these held

@@ -15,14 +15,14 @@ use jichi_node::federation::arriving::submission;
 use jichi_protocol::{
     account::{Account, LossCause},
     command::{
-        Actor, ByActor, ByTwo, Command, Nothing, OfferPrivate, OfferShared, Received, Restart,
-        Source, WithdrawShared,
+        Actor, ByActor, Command, Nothing, OfferPrivate, OfferShared, Received, Restart, Source,
+        WithdrawShared,
     },
     control::KeyChange,
     digest::Digest,
     entry::Submission,
     envelope::Envelope,
-    id::{Generation, OfficerId, TransferId},
+    id::{Generation, TransferId},
     key::{ClientKey, OperationKey},
     ledger::LostStage,
     points::Points,
@@ -33,7 +33,7 @@ use jichi_protocol::{
 use crate::{
     out::{self, Watch},
     run,
-    setup::{self, GIVEN, OFFICER, RESIDENTS, keys, town_id},
+    setup::{self, BY_TWO, GIVEN, RESIDENTS, keys, town_id},
 };
 use side::Side;
 
@@ -413,8 +413,6 @@ impl State {
         Ok((end, borne))
     }
 }
-
-const BY_TWO: ByTwo = ByTwo { maker: OFFICER, approver: OfficerId(8) };
 
 fn keyed(number: u8, command: Command) -> Submission {
     let key = ClientKey::of(setup::begin(), [0, 0, 0, 0, 0, 0, 0, 0, 1, number]);

@@ -7,7 +7,7 @@ use jichi_protocol::{
     agreement::{Agreement, Movable, Seal, SignedAgreement},
     codec,
     command::{
-        AccountOpening, Actor, ByOfficer, Command, DirectoryPart, GrantPrivate, GrantShared,
+        AccountOpening, Actor, ByOfficer, ByTwo, Command, DirectoryPart, GrantPrivate, GrantShared,
         HandleIssue, InUse, MerchantSetting, Nothing, RulesVersion, TerminalSetting, TownOpening,
     },
     date::{BusinessDate, Time},
@@ -42,6 +42,8 @@ pub(crate) const GIVEN: u64 = 160;
 /// Days after the first on which agreements end.
 const AGREED_DAYS: u32 = 9;
 pub(crate) const OFFICER: OfficerId = OfficerId(7);
+/// Two officers, who say yes to a restore and to a change of key.
+pub(crate) const BY_TWO: ByTwo = ByTwo { maker: OFFICER, approver: OfficerId(8) };
 /// How often a town changes its channel key at most.
 pub(crate) const CHANGES_MAX: u8 = 3;
 /// The one shop of each town, and its till.

@@ -21,7 +21,7 @@ use crate::town::Up;
 #[derive(Default)]
 struct Said {
     /// What left a holder.
-    left: BTreeMap<TransferId, (Option<AccountId>, Vec<Lot>)>,
+    left: BTreeMap<TransferId, (AccountId, Vec<Lot>)>,
     /// Transfers that came back.
     back: BTreeSet<TransferId>,
     /// What shops of other towns gave back of each payment.
@@ -42,17 +42,17 @@ pub(super) fn is_given_once(up: &Up) -> Result<(), String> {
         let lots = || effect.postings.lots_out_of_holders();
         match &entry.submission.command {
             Command::Offer(shared, own) => {
-                said.left.insert(shared.transfer, (Some(own.account), lots()));
+                said.left.insert(shared.transfer, (own.account, lots()));
             }
             Command::PayRequest(named, own) => {
-                said.left.insert(named.request, (Some(own.account), lots()));
+                said.left.insert(named.request, (own.account, lots()));
             }
             Command::MoveHouse(shared, own) => {
                 said.leaving.insert(shared.transfer, own.account);
-                said.left.insert(shared.transfer, (Some(own.account), lots()));
+                said.left.insert(shared.transfer, (own.account, lots()));
             }
             Command::Forward(shared, own) => {
-                said.left.insert(shared.transfer, (Some(own.account), lots()));
+                said.left.insert(shared.transfer, (own.account, lots()));
             }
             Command::HandleEnvelope(_, received) if !postings.is_empty() => {
                 let Ok(envelope) = Envelope::decode(&received.envelope) else { continue };
@@ -97,10 +97,11 @@ impl Said {
                 let before = self.refunded.entry(refund.original).or_default();
                 let back = last_first(lots, *before, refund.points.get());
                 *before += refund.points.get();
-                match account.filter(|account| self.moved.contains(account)) {
+                if self.moved.contains(account) {
                     // The new town gives grace.
-                    Some(_) => compared(postings, back.iter().map(|lot| (lot.terms, lot.points))),
-                    None => credited(postings, &back, when, |terms| terms),
+                    compared(postings, back.iter().map(|lot| (lot.terms, lot.points)))
+                } else {
+                    credited(postings, &back, when, |terms| terms)
                 }
             }
             Message::Withdraw(_)
